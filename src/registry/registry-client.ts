@@ -1,0 +1,62 @@
+import type { Reference } from '../oci/reference';
+import type { Transport } from '../transport/transport';
+import { defaultLaneSizes, Lanes, type LaneSizes } from './lanes';
+import { RegistryRepository } from './registry-repository';
+import { BlobTraffic, type TrafficReport } from './traffic';
+
+export interface RegistryClientOptions {
+  /** Whoever made it closes it. */
+  readonly transport: Transport;
+  /** How much goes on at once with each registry. */
+  readonly lanes?: Partial<LaneSizes>;
+  /** Sends blobs in chunks of so many bytes. Default: each blob in one request, which every registry takes. */
+  readonly uploadChunkBytes?: number;
+}
+
+/** Repositories of any registry, over one transport with its connections and tokens, with queues per registry. */
+export class RegistryClient {
+  readonly #options: RegistryClientOptions;
+  readonly #traffic = new BlobTraffic();
+  readonly #lanes = new Map<string, Lanes>();
+  readonly #repositories = new Map<string, RegistryRepository>();
+
+  constructor(options: RegistryClientOptions) {
+    this.#options = options;
+  }
+
+  /** The repository of a reference, whatever its tag; the same object on each call. Sends nothing. */
+  repository({ host, repository }: Pick<Reference, 'host' | 'repository'>): RegistryRepository {
+    const name = `${host}/${repository}`;
+    let found = this.#repositories.get(name);
+    if (found === undefined) {
+      const { transport, uploadChunkBytes } = this.#options;
+      found = new RegistryRepository({
+        transport: transport.registry(host),
+        lanes: this.#lanesOf(host),
+        traffic: this.#traffic,
+        repository,
+        name,
+        uploadChunkBytes,
+      });
+      this.#repositories.set(name, found);
+    }
+    return found;
+  }
+
+  /** What went over the wire so far. Requests are those of the whole transport. */
+  traffic(): TrafficReport {
+    const requestsByKind = this.#options.transport.requestCounts();
+    const requests = Object.values(requestsByKind).reduce((sum, count) => sum + count, 0);
+    const { bytesReceived, bytesSent } = this.#traffic;
+    return { requests, requestsByKind, bytesSent, bytesReceived };
+  }
+
+  #lanesOf(host: string): Lanes {
+    let lanes = this.#lanes.get(host);
+    if (lanes === undefined) {
+      lanes = new Lanes({ ...defaultLaneSizes, ...this.#options.lanes });
+      this.#lanes.set(host, lanes);
+    }
+    return lanes;
+  }
+}

@@ -1,0 +1,43 @@
+import type { RegistryTransport, RegistryRequest } from '../transport/registry-transport';
+import type { HttpResponse } from '../transport/http-response';
+import type { RepositoryScope } from '../transport/scope';
+import type { Lanes } from './lanes';
+import type { BlobTraffic } from './traffic';
+
+/** What the verbs of one repository share. */
+export interface RepositoryContext {
+  readonly transport: RegistryTransport;
+  readonly lanes: Lanes;
+  readonly traffic: BlobTraffic;
+  /** Path without host: `acme/cache`. */
+  readonly repository: string;
+  /** With host, for messages. */
+  readonly name: string;
+  /** Bytes per PATCH where uploads are to go in chunks; undefined for one PUT. */
+  readonly uploadChunkBytes: number | undefined;
+}
+
+export function pull(repository: string): RepositoryScope {
+  return { repository, actions: ['pull'] };
+}
+
+export function push(repository: string): RepositoryScope {
+  return { repository, actions: ['pull', 'push'] };
+}
+
+/** The path of something in the repository: `manifests/latest`. */
+export function pathOf({ repository }: RepositoryContext, rest: string): string {
+  return `/v2/${repository}/${rest}`;
+}
+
+/** A small request: in the lane for those, with retries. */
+export function ask(context: RepositoryContext, request: RegistryRequest): Promise<HttpResponse> {
+  return context.lanes.requests.run(() => context.transport.request(request), request.signal);
+}
+
+/** {@link ask} where only status and headers matter. */
+export async function askHeaders(context: RepositoryContext, request: RegistryRequest): Promise<HttpResponse> {
+  const response = await ask(context, request);
+  await response.discard();
+  return response;
+}

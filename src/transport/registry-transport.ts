@@ -1,0 +1,122 @@
+import type { CodedError } from '../diagnostics/coded-error';
+import { Authenticator } from './authenticator';
+import type { Connections } from './connections';
+import type { CredentialSource } from './credentials';
+import { checkHop, type HopRules } from './hop-rules';
+import { sendThroughHops, type HopObserver, type HopRequest, type HttpMethod, type RequestBody } from './hop-client';
+import type { HttpResponse } from './http-response';
+import { responseError } from './response-error';
+import { withRetries, type RetryPolicy } from './retry';
+import { scopeSet, type RepositoryScope } from './scope';
+
+/** A request of the distribution API. */
+export interface RegistryRequest {
+  readonly method: HttpMethod;
+  /** A path below the registry, such as `/v2/`, or an address that the registry named. */
+  readonly target: string | URL;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: RequestBody;
+  readonly scopes: readonly RepositoryScope[];
+  /** Statuses that the caller handles; all others are thrown as errors. */
+  readonly expect: readonly number[];
+  readonly headersTimeoutMs?: number;
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface RegistryTransportOptions {
+  /** As the user names it: `docker.io`, `localhost:5000`. */
+  readonly host: string;
+  readonly rules: HopRules;
+  readonly connections: Connections;
+  readonly credentials: CredentialSource;
+  readonly retry: RetryPolicy;
+  readonly userAgent: string;
+  readonly now: () => number;
+  readonly observe: HopObserver;
+}
+
+/** The first answer may ask for credentials, the second say that they are outdated. */
+const maxAuthRounds = 3;
+
+/** The conversation with one registry: authentication, redirects, errors. Made by {@link Transport}. */
+export class RegistryTransport {
+  readonly host: string;
+  readonly retry: RetryPolicy;
+  readonly #options: RegistryTransportOptions;
+  readonly #auth: Authenticator;
+
+  constructor(options: RegistryTransportOptions) {
+    const { credentials, host, now, retry, rules } = options;
+    this.host = host;
+    this.retry = retry;
+    this.#options = options;
+    this.#auth = new Authenticator({
+      host,
+      rules,
+      credentials,
+      now,
+      send: (request) => this.#send(request),
+      refuse: (response) => this.#refuse(response),
+    });
+  }
+
+  /** {@link send} with retries. The answer's body is not covered: it may still break off. */
+  request(request: RegistryRequest): Promise<HttpResponse> {
+    return withRetries(() => this.send(request), { policy: this.retry, signal: request.signal });
+  }
+
+  /**
+   * Sends a request once, however many redirects and authentication rounds that takes.
+   *
+   * @throws CodedError `REGISTRY_RESPONSE`, `REGISTRY_UNAUTHORIZED`, `REGISTRY_UNAVAILABLE`, `REDIRECT_REFUSED`,
+   *   `REGISTRY_PROTOCOL`, `CREDENTIALS_UNREADABLE`, or what opening the body threw.
+   */
+  async send(request: RegistryRequest): Promise<HttpResponse> {
+    const { origin } = this.#options.rules;
+    const url = this.resolve(request.target);
+    // What lies elsewhere gets no credentials of this registry, and what it asks for is not answered.
+    const own = url.origin === origin.origin;
+    const scopes = scopeSet(request.scopes);
+    for (let round = 1; ; round++) {
+      const authorization = own ? await this.#auth.header(scopes, request.signal) : undefined;
+      const { method, body, headersTimeoutMs, signal } = request;
+      const headers = { 'accept-encoding': 'identity', ...request.headers };
+      const response = await this.#send({ method, url, headers, authorization, body, headersTimeoutMs, signal });
+      if (request.expect.includes(response.status)) return response;
+      try {
+        const asked = response.status === 401 && own && response.url.origin === origin.origin;
+        const challenge = response.headers['www-authenticate'];
+        const again =
+          asked &&
+          round < maxAuthRounds &&
+          (await this.#auth.learn({ url, challenge }, { sent: authorization, signal }));
+        if (!again) throw await this.#refuse(response);
+      } finally {
+        await response.discard();
+      }
+    }
+  }
+
+  /**
+   * The address of a path, or an address that an answer of this registry named, if it is one to go to.
+   *
+   * @throws CodedError `REDIRECT_REFUSED`.
+   */
+  resolve(target: string | URL): URL {
+    const { origin } = this.#options.rules;
+    if (typeof target === 'string') return new URL(target, origin);
+    if (target.origin !== origin.origin) checkHop(origin, target, this.#options.rules);
+    return target;
+  }
+
+  #send(request: HopRequest): Promise<HttpResponse> {
+    const { connections, observe, rules, userAgent } = this.#options;
+    const headers = { 'user-agent': userAgent, ...request.headers };
+    return sendThroughHops({ ...request, headers }, { connections, rules, observe });
+  }
+
+  #refuse(response: HttpResponse): Promise<CodedError> {
+    const { host, now } = this.#options;
+    return responseError(response, { host, credentials: this.#auth.hasCredentials, now: now() });
+  }
+}
