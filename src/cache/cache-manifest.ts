@@ -1,0 +1,61 @@
+import { CodedError } from '../diagnostics/coded-error';
+import type { Descriptor } from '../oci/descriptor';
+import type { Digest } from '../oci/digest';
+import { parseManifest, serializeManifest } from '../oci/manifest';
+import { convertLayerMediaType, mediaTypes } from '../oci/media-types';
+import { cacheConfigMediaType } from './contract';
+
+declare module '../diagnostics/coded-error' {
+  interface ErrorDetails {
+    /** A manifest that is in order, but no cache. */
+    CACHE_MANIFEST_INVALID: { readonly reason: string };
+  }
+}
+
+/** How a cache lies in a registry. */
+export interface CacheManifestForm {
+  /** As an image, which needs OCI media types; otherwise as an index whose children are the layers and the config. */
+  readonly imageManifest: boolean;
+  readonly ociMediaTypes: boolean;
+}
+
+/** The manifest of a cache, byte for byte as BuildKit writes it (`cache/remotecache/export.go`). */
+export function writeCacheManifest(
+  layers: readonly Descriptor[],
+  config: Descriptor,
+  form: CacheManifestForm,
+): { readonly mediaType: string; readonly bytes: Buffer } {
+  const family = form.ociMediaTypes ? 'oci' : 'docker';
+  const children = layers.map((layer) => ({
+    ...layer,
+    mediaType: convertLayerMediaType(layer.mediaType, family),
+  }));
+  if (form.imageManifest) {
+    const mediaType = mediaTypes.ociManifest;
+    return { mediaType, bytes: serializeManifest({ kind: 'manifest', mediaType, config, layers: children }) };
+  }
+  const mediaType = form.ociMediaTypes ? mediaTypes.ociIndex : mediaTypes.dockerIndex;
+  return { mediaType, bytes: serializeManifest({ kind: 'index', mediaType, manifests: [...children, config] }) };
+}
+
+export interface CacheManifest {
+  readonly config: Descriptor;
+  readonly layers: ReadonlyMap<Digest, Descriptor>;
+}
+
+/**
+ * Reads either form. Throws `MANIFEST_INVALID` for what is no manifest, and `CACHE_MANIFEST_INVALID` for one that is no
+ * cache, such as an image.
+ */
+export function readCacheManifest(bytes: Uint8Array): CacheManifest {
+  const manifest = parseManifest(bytes);
+  const children = manifest.kind === 'manifest' ? manifest.layers : manifest.manifests;
+  const isConfig = (descriptor: Descriptor): boolean => descriptor.mediaType === cacheConfigMediaType;
+  const config = manifest.kind === 'manifest' ? manifest.config : children.find(isConfig);
+  if (config === undefined || !isConfig(config)) {
+    const reason = `it is an image${manifest.kind === 'index' ? ' index' : ''} and no build cache`;
+    throw new CodedError('CACHE_MANIFEST_INVALID', `the cache cannot be read: ${reason}`, { reason });
+  }
+  const layers = children.filter((descriptor) => !isConfig(descriptor));
+  return { config, layers: new Map(layers.map((layer) => [layer.digest, layer])) };
+}
