@@ -1,0 +1,90 @@
+import type { InstructionRange } from '../dockerfile/ast';
+import { processWord, processWords, type Expansion, type ExpandOptions } from '../dockerfile/expand';
+import { nearestWord } from '../diagnostics/nearest-word';
+import type { Environment } from './environment';
+import type { Reporter } from './reporter';
+
+export interface ExpansionContext {
+  readonly env: Environment;
+  readonly escape: string;
+  readonly reporter: Reporter;
+  readonly range: InstructionRange;
+  /** Names that are no mistake although they have no value: ARGs that were declared without one. */
+  readonly declared?: ReadonlySet<string>;
+}
+
+export interface ExpandedWord {
+  readonly value: string;
+  /** Variables that had no value. */
+  readonly unmatched: ReadonlySet<string>;
+}
+
+/** Expands one word; if that fails, says so and goes on with the word as it stands. */
+export function expandWord(word: string, context: ExpansionContext): ExpandedWord {
+  const expansion = processWord(word, lookup(context.env), { escape: context.escape });
+  return { value: settle(expansion, word, { context, word }), unmatched: expansion.unmatched };
+}
+
+/** As {@link expandWord}, with a warning for each variable that has no value. */
+export function expandChecked(word: string, context: ExpansionContext): string {
+  const { value, unmatched } = expandWord(word, context);
+  warnUnmatched(unmatched, word, context);
+  return value;
+}
+
+/** Expands and splits at white space. */
+export function expandToWords(text: string, context: ExpansionContext): readonly string[] {
+  const expansion = processWords(text, lookup(context.env), { escape: context.escape });
+  return settle(expansion, [text], { context, word: text });
+}
+
+/** Expands the content of a here-document, where quotes mean nothing and a backslash always escapes. */
+export function expandHeredoc(content: string, context: ExpansionContext): string {
+  const expansion = processWord(content, lookup(context.env), { skipProcessQuotes: true });
+  warnUnmatched(expansion.unmatched, content, context);
+  return settle(expansion, content, { context, word: '' });
+}
+
+/** Expands for display: what cannot be expanded is shown as written. */
+export function expandForDisplay(text: string, env: Environment, options: ExpandOptions): string {
+  const expansion = processWord(text, lookup(env), options);
+  return expansion.kind === 'expanded' ? expansion.value : text;
+}
+
+function lookup(env: Environment): (name: string) => string | undefined {
+  return (name) => env.get(name);
+}
+
+function settle<T>(
+  expansion: Expansion<T>,
+  fallback: T,
+  { context, word }: { readonly context: ExpansionContext; readonly word: string },
+): T {
+  if (expansion.kind === 'expanded') return expansion.value;
+  context.reporter.error({
+    code: 'DOCKERFILE_EXPANSION',
+    message: `cannot expand ${word === '' ? 'the here-document' : `"${word}"`}: ${expansion.message}`,
+    range: context.range,
+    near: word,
+  });
+  return fallback;
+}
+
+function warnUnmatched(unmatched: ReadonlySet<string>, text: string, context: ExpansionContext): void {
+  for (const name of unmatched) {
+    if (context.declared?.has(name) || hasFallback(text, name)) continue;
+    const near = nearestWord(name, context.env.keys());
+    context.reporter.warning({
+      code: 'DOCKERFILE_UNDEFINED_VARIABLE',
+      message: `the variable $${name} is not defined`,
+      hint: near === undefined ? `declare it with ARG ${name} in this stage` : `did you mean $${near}?`,
+      range: context.range,
+      near: name,
+    });
+  }
+}
+
+/** Whether `text` says what happens where `name` has no value, as `${name:-value}` does. */
+function hasFallback(text: string, name: string): boolean {
+  return ['-', ':-', '+', ':+', '?', ':?'].some((operator) => text.includes(`\${${name}${operator}`));
+}
