@@ -1,0 +1,52 @@
+import type { CallOptions } from '../content/contract';
+
+/**
+ * Work that several may wait for and that is done once. One waiter's abort leaves the others alone; the work itself is
+ * aborted when nobody waits any more. A failure is not remembered: the next caller starts anew.
+ */
+export class SharedTask<T> {
+  readonly #work: (signal: AbortSignal) => Promise<T>;
+  #running: { readonly result: Promise<T>; readonly controller: AbortController } | undefined;
+  #waiters = 0;
+
+  constructor(work: (signal: AbortSignal) => Promise<T>) {
+    this.#work = work;
+  }
+
+  async run(options: CallOptions = {}): Promise<T> {
+    options.signal?.throwIfAborted();
+    const running = (this.#running ??= this.#start());
+    this.#waiters++;
+    try {
+      return await settledOrAborted(running.result, options.signal);
+    } finally {
+      this.#waiters--;
+      if (this.#waiters === 0 && options.signal?.aborted === true && this.#running === running) {
+        this.#running = undefined;
+        running.controller.abort(options.signal.reason);
+      }
+    }
+  }
+
+  #start(): { readonly result: Promise<T>; readonly controller: AbortController } {
+    const controller = new AbortController();
+    const running = { result: this.#work(controller.signal), controller };
+    running.result.catch(() => {
+      if (this.#running === running) this.#running = undefined;
+    });
+    return running;
+  }
+}
+
+function settledOrAborted<T>(result: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (!signal) return result;
+  return new Promise((resolve, reject) => {
+    const abort = () => {
+      reject(signal.reason as Error);
+    };
+    signal.addEventListener('abort', abort, { once: true });
+    result.then(resolve, reject).finally(() => {
+      signal.removeEventListener('abort', abort);
+    });
+  });
+}
