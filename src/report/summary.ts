@@ -1,0 +1,77 @@
+import { unreachable } from '../diagnostics/unreachable';
+import type { BuildOutcome, CacheExportReport, StepReport } from '../engine/contract';
+import { formatBytes, formatSeconds } from '../progress/quantities';
+import { formatTable, type Column } from './table';
+
+const columns: readonly Column[] = [
+  { title: 'STEP', align: 'left', maxCharacters: 72 },
+  { title: 'RESULT', align: 'left' },
+  { title: 'FROM', align: 'left', maxCharacters: 60 },
+  { title: 'BYTES', align: 'right' },
+  { title: 'TIME', align: 'right' },
+];
+
+/** Totals over the steps of a build. */
+export interface StepTotals {
+  /** Steps of stages that were needed, hits or not. Contexts are none: they are read each time, to see what changed. */
+  readonly needed: number;
+  readonly hits: number;
+  readonly bytesDownloaded: number;
+}
+
+export function totalsOf(steps: readonly StepReport[]): StepTotals {
+  const needed = steps.filter((step) => step.outcome !== 'not-needed' && step.stage !== undefined);
+  return {
+    needed: needed.length,
+    hits: needed.filter((step) => step.outcome === 'hit').length,
+    bytesDownloaded: steps.reduce((sum, step) => sum + step.bytes, 0),
+  };
+}
+
+/** The table at the end of a build: a line per step, what went into the cache, totals, and the image's digest. */
+export function formatSummary(outcome: BuildOutcome): string {
+  const shown = outcome.steps.filter((step) => step.outcome !== 'not-needed');
+  const { needed, hits, bytesDownloaded } = totalsOf(outcome.steps);
+  const bytesSent = outcome.cacheExports.reduce((sum, { bytesSent }) => sum + bytesSent, 0);
+  const lines = [
+    ...formatTable(columns, shown.map(stepRow)),
+    ...outcome.cacheExports.map(exportLine),
+    `cache: ${hits} of ${needed} steps were hits, ${formatBytes(bytesDownloaded)} downloaded, ${formatBytes(bytesSent)} of cache sent`,
+  ];
+  if (outcome.image !== undefined) lines.push(`image: ${outcome.image.digest}`);
+  return lines.join('\n');
+}
+
+function stepRow(step: StepReport): readonly string[] {
+  return [
+    step.name,
+    resultWord(step),
+    step.source ?? '',
+    step.bytes === 0 ? '' : formatBytes(step.bytes),
+    formatSeconds(step.durationMs),
+  ];
+}
+
+function resultWord({ outcome, stage }: StepReport): string {
+  switch (outcome) {
+    case 'hit':
+      return 'hit';
+    case 'executed':
+      return stage === undefined ? 'read' : 'run';
+    case 'failed':
+      return 'failed';
+    case 'canceled':
+      return 'canceled';
+    case 'not-needed':
+      return '';
+    default:
+      return unreachable(outcome);
+  }
+}
+
+function exportLine(report: CacheExportReport): string {
+  if (report.error !== undefined) return `cache export to ${report.location} failed and was ignored: ${report.error}`;
+  if (report.manifest === undefined) return `cache export to ${report.location}: nothing to export`;
+  const moved = `${formatBytes(report.bytesSent)} sent, ${formatBytes(report.bytesSkipped)} there already`;
+  return `cache export to ${report.location}: ${report.layers} layers, ${moved}, ${formatSeconds(report.durationMs)}`;
+}
