@@ -1,0 +1,124 @@
+import type { Descriptor } from '../oci/descriptor';
+import type { Digest } from '../oci/digest';
+import type { Platform } from '../oci/platform';
+import type { Reference } from '../oci/reference';
+import type { ImageConfig } from '../oci/image-config';
+import type { CallOptions } from '../content/contract';
+import type { CompressionOptions } from '../compression/contract';
+import type { CacheSource, CacheTarget } from '../cache/location';
+import type { ProgressSink, WarningEvent } from '../progress/event';
+
+export type { CacheSource, CacheTarget };
+
+/** buildx's `--output`, resolved. */
+export type ImageOutput =
+  | {
+      readonly type: 'image';
+      readonly push: boolean;
+      readonly compression?: CompressionOptions;
+      readonly forceCompression?: boolean;
+      readonly ociMediaTypes: boolean;
+    }
+  | {
+      readonly type: 'oci' | 'docker';
+      readonly destination: string;
+      readonly tar: boolean;
+      readonly compression?: CompressionOptions;
+    }
+  | { readonly type: 'docker-load' }
+  | { readonly type: 'local' | 'tar'; readonly destination: string };
+
+/** A secret by value or by where to read it; the value never goes into a layer, a key or a log. */
+export interface SecretSource {
+  readonly id: string;
+  readonly from: { readonly file: string } | { readonly env: string };
+}
+
+export interface SshSource {
+  readonly id: string;
+  /** Paths of keys or of an agent's socket; empty means `SSH_AUTH_SOCK`. */
+  readonly paths: readonly string[];
+}
+
+export type BuildContext =
+  | { readonly type: 'directory'; readonly directory: string }
+  | { readonly type: 'image'; readonly reference: Reference }
+  | { readonly type: 'oci-layout'; readonly directory: string; readonly tag?: string; readonly digest?: Digest };
+
+/** One build, every option resolved and checked. Paths are absolute. */
+export interface BuildRequest {
+  readonly context: string;
+  readonly dockerfile: { readonly path: string; readonly text: string };
+  readonly target?: string;
+  readonly buildArgs: Readonly<Record<string, string>>;
+  readonly buildContexts: Readonly<Record<string, BuildContext>>;
+  readonly platforms: readonly Platform[];
+  readonly tags: readonly Reference[];
+  readonly labels: Readonly<Record<string, string>>;
+  readonly annotations: Readonly<Record<string, string>>;
+  readonly cacheFrom: readonly CacheSource[];
+  readonly cacheTo: readonly CacheTarget[];
+  readonly outputs: readonly ImageOutput[];
+  readonly secrets: readonly SecretSource[];
+  readonly ssh: readonly SshSource[];
+  readonly network: 'default' | 'host' | 'none';
+  readonly extraHosts: readonly { readonly host: string; readonly ip: string }[];
+  readonly ulimits: readonly { readonly name: string; readonly soft: number; readonly hard: number }[];
+  readonly shmSizeBytes?: number;
+  readonly cgroupParent?: string;
+  /** True for all stages, or the names of some. */
+  readonly noCache: boolean | readonly string[];
+  /** Ask the registry for base images even where a local copy is known. */
+  readonly pull: boolean;
+  /** Seconds; from `SOURCE_DATE_EPOCH`. Fixes every time in the image. */
+  readonly sourceDateEpoch?: number;
+  /** Registry hosts that may be spoken to by plain HTTP or with an unknown certificate. Loopback always may. */
+  readonly insecureRegistries: readonly string[];
+}
+
+export type StepOutcome = 'hit' | 'executed' | 'failed' | 'canceled' | 'not-needed';
+
+/** One line of the final table. */
+export interface StepReport {
+  readonly vertex: Digest;
+  readonly name: string;
+  readonly stage?: string;
+  readonly outcome: StepOutcome;
+  /** For a hit: `local`, or the text of the cache source it came from. */
+  readonly source?: string;
+  readonly durationMs: number;
+  /** Bytes downloaded for this step. */
+  readonly bytes: number;
+}
+
+export interface CacheExportReport {
+  readonly location: string;
+  readonly manifest?: Descriptor;
+  readonly layers: number;
+  readonly bytesSent: number;
+  readonly bytesSkipped: number;
+  readonly durationMs: number;
+  /** Set when the export failed and `ignore-error` let it pass. */
+  readonly error?: string;
+}
+
+export interface BuildOutcome {
+  /** The image manifest (or index) that tags point at; undefined where no image was made (`local`, `tar`). */
+  readonly image?: Descriptor;
+  readonly config?: { readonly digest: Digest; readonly value: ImageConfig };
+  readonly steps: readonly StepReport[];
+  readonly cacheExports: readonly CacheExportReport[];
+  readonly warnings: readonly WarningEvent[];
+  /** What the metadata file gets besides buildx's keys for image and cache. */
+  readonly metadata: Readonly<Record<string, unknown>>;
+}
+
+export interface EngineOptions extends CallOptions {
+  readonly progress: ProgressSink;
+}
+
+/** One kind of builder. */
+export interface Engine {
+  readonly name: 'embedded' | 'buildkit';
+  build(request: BuildRequest, options: EngineOptions): Promise<BuildOutcome>;
+}

@@ -1,0 +1,117 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { CodedError } from '../../diagnostics/coded-error';
+import { hasErrors, type Diagnostic } from '../../diagnostics/diagnostic';
+import type { Dockerfile } from '../../dockerfile/ast';
+import { IGNORE_FILE_NAME, ignoreFileFor, parseIgnoreFile } from '../../dockerfile/ignore-file';
+import { createIgnoreMatcher } from '../../dockerfile/ignore-matcher';
+import { parseDockerfile } from '../../dockerfile/parse';
+import type { NamedContext } from '../../llb/conversion';
+import { mainContextName } from '../../llb/context-paths';
+import type { Reference } from '../../oci/reference';
+import { formatReference, parseReference } from '../../oci/reference';
+import type { BuildRequest } from '../contract';
+
+declare module '../../diagnostics/coded-error' {
+  interface ErrorDetails {
+    /** What the user wrote cannot be built; everything that is wrong with it. */
+    BUILD_INPUT_INVALID: { readonly diagnostics: readonly Diagnostic[] };
+  }
+}
+
+/** Host of references that stand for an OCI layout given as a build context; no registry can have it. */
+const layoutHost = 'oci-layout.invalid';
+
+export interface LayoutContext {
+  readonly directory: string;
+  readonly reference: Reference;
+}
+
+/** What a build reads of the client, checked. */
+export interface BuildInput {
+  readonly dockerfile: Dockerfile;
+  readonly excludePatterns: readonly string[];
+  readonly contexts: Readonly<Record<string, NamedContext>>;
+  /** Directories by the name of their source. */
+  readonly directories: ReadonlyMap<string, string>;
+  /** OCI layouts by the reference that stands for them. */
+  readonly layouts: ReadonlyMap<string, LayoutContext>;
+  readonly warnings: readonly Diagnostic[];
+}
+
+/** Parses the Dockerfile and the ignore files. Fails with `BUILD_INPUT_INVALID`, all mistakes at once. */
+export async function readBuildInput(request: BuildRequest): Promise<BuildInput> {
+  const { dockerfile, diagnostics } = parseDockerfile(request.dockerfile);
+  const ignoreFile = await readIgnoreFile([
+    ignoreFileFor(request.dockerfile.path),
+    join(request.context, IGNORE_FILE_NAME),
+  ]);
+  const found = [...diagnostics];
+  const read = (file: IgnoreFile | undefined): readonly string[] => {
+    if (!file) return [];
+    const patterns = parseIgnoreFile(file.text);
+    found.push(...createIgnoreMatcher(patterns, file.path).diagnostics);
+    return patterns;
+  };
+  const excludePatterns = read(ignoreFile);
+  const directories = new Map([[mainContextName, request.context]]);
+  const layouts = new Map<string, LayoutContext>();
+  const contexts: Record<string, NamedContext> = {};
+  for (const [name, context] of Object.entries(request.buildContexts)) {
+    switch (context.type) {
+      case 'directory':
+        directories.set(name, context.directory);
+        contexts[name] = {
+          kind: 'local',
+          excludePatterns: read(await readIgnoreFile([join(context.directory, IGNORE_FILE_NAME)])),
+        };
+        break;
+      case 'image':
+        contexts[name] = { kind: 'image', reference: formatReference(context.reference) };
+        break;
+      case 'oci-layout': {
+        const reference = layoutReference(layouts.size, context);
+        layouts.set(formatReference(reference), { directory: context.directory, reference });
+        contexts[name] = { kind: 'image', reference: formatReference(reference) };
+      }
+    }
+  }
+  failOnErrors(found);
+  return { dockerfile, excludePatterns, contexts, directories, layouts, warnings: found };
+}
+
+/** Throws `BUILD_INPUT_INVALID` if there is an error among the diagnostics. */
+export function failOnErrors(diagnostics: readonly Diagnostic[]): void {
+  if (!hasErrors(diagnostics)) return;
+  const errors = diagnostics.filter(({ severity }) => severity === 'error');
+  const [first] = errors;
+  const file = first?.location?.file;
+  throw new CodedError(
+    'BUILD_INPUT_INVALID',
+    `${file ?? 'the build'} has ${errors.length} ${errors.length === 1 ? 'mistake' : 'mistakes'}`,
+    { diagnostics },
+  );
+}
+
+interface IgnoreFile {
+  readonly path: string;
+  readonly text: string;
+}
+
+/** The first of the files that exists. */
+async function readIgnoreFile(paths: readonly string[]): Promise<IgnoreFile | undefined> {
+  for (const path of paths) {
+    try {
+      return { path, text: await readFile(path, 'utf8') };
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    }
+  }
+  return undefined;
+}
+
+function layoutReference(index: number, context: { readonly tag?: string; readonly digest?: string }): Reference {
+  const tag = context.tag ?? 'latest';
+  const digest = context.digest === undefined ? '' : `@${context.digest}`;
+  return parseReference(`${layoutHost}/context-${index}:${tag}${digest}`);
+}

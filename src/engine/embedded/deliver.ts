@@ -1,0 +1,105 @@
+import type { Snapshot } from '../../builder/contract';
+import { CompressedLayers } from '../../builder/layers/compressed-layers';
+import { createCompressor } from '../../compression/create-compressor';
+import type { CompressionOptions } from '../../compression/contract';
+import type { CallOptions, ContentStore } from '../../content/contract';
+import { LayeredSnapshot } from '../../builder/snapshot';
+import type { Conversion } from '../../llb/conversion';
+import { finishImageConfig } from '../../llb/finish-image-config';
+import type { Digest } from '../../oci/digest';
+import type { ImageConfig } from '../../oci/image-config';
+import type { ProgressSink } from '../../progress/event';
+import type { Remote, SolverResult } from '../../solver/contract';
+import type { SolveOutcome } from '../../solver/solve';
+import type { BuildOutcome, BuildRequest, CacheSource, CacheTarget } from '../contract';
+import { exportToTarget } from './cache-exports';
+import { writeOutputs, type BuiltImage } from './outputs';
+import type { RegistryStores } from './registry-stores';
+import type { StateLayout } from './state-layout';
+import type { EmbeddedWorker } from './worker';
+
+export interface Delivery extends CallOptions {
+  readonly request: BuildRequest;
+  readonly conversion: Conversion;
+  readonly solved: SolveOutcome<SolverResult>;
+  readonly worker: EmbeddedWorker;
+  readonly registries: RegistryStores;
+  readonly state: StateLayout;
+  readonly storeOf: (source: CacheSource) => ContentStore;
+  /** Blobs that a store is known to have, by the store's name. */
+  readonly present: ReadonlyMap<string, ReadonlySet<Digest>>;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly progress: ProgressSink;
+  readonly now: () => number;
+}
+
+const defaultCompression: CompressionOptions = { type: 'gzip' };
+
+/** Sends what was built where it belongs: the image through its outputs and the cache to its targets, all at once. */
+export async function deliver(delivery: Delivery): Promise<Pick<BuildOutcome, 'image' | 'config' | 'cacheExports'>> {
+  const { request, conversion, solved, state, worker } = delivery;
+  const layers = new CompressedLayers({ directory: state.blobs, compress: createCompressor });
+  const reproducible = conversion.sourceDateEpoch !== undefined;
+  const [result] = solved.results;
+  const snapshot = result === undefined ? LayeredSnapshot.scratch() : asSnapshot(result);
+  const image: BuiltImage = {
+    snapshot,
+    config: finishedConfig(delivery, snapshot),
+    remote: (compression = defaultCompression, force = false) =>
+      layers.remoteOf(snapshot.layers, { ...callOf(delivery), compression: { ...compression, reproducible }, force }),
+  };
+  const resolveRemote =
+    (target: CacheTarget) =>
+    async (origin: Parameters<EmbeddedWorker['snapshotOf']>[0]): Promise<Remote | undefined> => {
+      const found = await worker.snapshotOf(origin);
+      if (!found) return undefined;
+      const compression = { ...target.compression, reproducible };
+      return layers.remoteOf(found.layers, { ...callOf(delivery), compression, force: target.forceCompression });
+    };
+  const [written, cacheExports] = await settleBoth(
+    writeOutputs(image, delivery),
+    Promise.all(
+      request.cacheTo.map((target) =>
+        exportToTarget(target, {
+          ...callOf(delivery),
+          records: solved.records,
+          resolveRemote,
+          store: delivery.storeOf,
+          present: delivery.present,
+          progress: delivery.progress,
+          now: delivery.now,
+        }),
+      ),
+    ),
+  );
+  return { ...written, cacheExports };
+}
+
+function finishedConfig({ conversion, now }: Delivery, snapshot: Snapshot): ImageConfig {
+  const { target, sourceDateEpoch } = conversion;
+  if (!target) throw new Error('a conversion without errors has a target');
+  return finishImageConfig(target.image, {
+    layers: snapshot.layers.map(({ diffId, createdAt }) => ({ diffId, ...(createdAt !== undefined && { createdAt }) })),
+    ...(snapshot.layers.length === 0 && { created: new Date(now()).toISOString() }),
+    ...(sourceDateEpoch !== undefined && { sourceDateEpoch }),
+    ...(target.baseImage && { baseImage: target.baseImage }),
+  });
+}
+
+/** An image is made of layers; a context as the result of a build (which no Dockerfile gives) is not. */
+function asSnapshot(result: SolverResult): Snapshot {
+  if (!('layers' in result)) throw new Error(`${result.id} has no layers`);
+  return result as Snapshot;
+}
+
+function callOf({ signal }: CallOptions): CallOptions {
+  return signal ? { signal } : {};
+}
+
+/** Both, or the first error after both have ended: what is on its way is not cut off by the other's failure. */
+async function settleBoth<A, B>(a: Promise<A>, b: Promise<B>): Promise<readonly [A, B]> {
+  const [first, second] = await Promise.allSettled([a, b]);
+  if (first.status === 'rejected') throw first.reason as Error;
+  if (second.status === 'rejected') throw second.reason as Error;
+  return [first.value, second.value];
+}

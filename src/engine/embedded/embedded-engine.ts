@@ -1,0 +1,226 @@
+import { mkdir } from 'node:fs/promises';
+import type { RecordSource } from '../../cache/contract';
+import { LocalState } from '../../cache/local-state';
+import type { CallOptions } from '../../content/contract';
+import { DirectoryStore } from '../../content/directory-store';
+import { convertDockerfile } from '../../llb/convert';
+import type { Conversion } from '../../llb/conversion';
+import { hostPlatform, type Platform } from '../../oci/platform';
+import { formatReference, type Reference } from '../../oci/reference';
+import type { ProgressSink, WarningEvent } from '../../progress/event';
+import type { SolverResult } from '../../solver/contract';
+import { solve, type SolveOutcome } from '../../solver/solve';
+import { FileLayerStore } from '../../builder/layers/layer-store';
+import type { Layer } from '../../builder/contract';
+import type { BuildOutcome, BuildRequest, CacheSource, Engine, EngineOptions } from '../contract';
+import { BaseImages } from './base-images';
+import { failOnErrors, readBuildInput, type BuildInput } from './build-input';
+import { importCaches } from './cache-imports';
+import { CacheMounts } from './cache-mounts';
+import { deliver } from './deliver';
+import { HttpSources } from './http-source';
+import { inVertex } from './progress-vertex';
+import { RegistryStores } from './registry-stores';
+import { SecretValues } from './secrets';
+import { SshAgents } from './ssh';
+import { stateLayout } from './state-layout';
+import { stepReports } from './step-reports';
+import { EmbeddedWorker } from './worker';
+import type { Sandbox } from '../../builder/contract';
+
+export interface EmbeddedEngineSettings {
+  /** Absolute directory of the engine's state; made if need be. */
+  readonly stateDirectory: string;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly homeDirectory: string;
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
+  /** Whether exported records get links to other builds' ways to the same content; default false. */
+  readonly linkEquivalents?: boolean;
+  /** Made when the first RUN step needs it. */
+  readonly createSandbox: (directory: string, store: FileLayerStore) => Promise<Sandbox & AsyncDisposable>;
+}
+
+/** The built-in builder: everything in this process, RUN steps in a sandbox, no daemon. */
+export class EmbeddedEngine implements Engine {
+  readonly name = 'embedded';
+
+  constructor(private readonly settings: EmbeddedEngineSettings) {}
+
+  async build(request: BuildRequest, options: EngineOptions): Promise<BuildOutcome> {
+    const build = new EmbeddedBuild(this.settings, request, options);
+    try {
+      return await build.run();
+    } finally {
+      await build.dispose();
+    }
+  }
+}
+
+class EmbeddedBuild {
+  readonly #warnings: WarningEvent[] = [];
+  readonly #disposables: AsyncDisposable[] = [];
+  readonly #call: CallOptions;
+  readonly #progress: ProgressSink;
+
+  constructor(
+    private readonly settings: EmbeddedEngineSettings,
+    private readonly request: BuildRequest,
+    options: EngineOptions,
+  ) {
+    this.#call = options.signal ? { signal: options.signal } : {};
+    this.#progress = (event) => {
+      if (event.kind === 'warning') this.#warnings.push(event);
+      options.progress(event);
+    };
+  }
+
+  async dispose(): Promise<void> {
+    for (const disposable of this.#disposables.splice(0).reverse()) await disposable[Symbol.asyncDispose]();
+  }
+
+  async run(): Promise<BuildOutcome> {
+    const { request, settings } = this;
+    const { env, now } = settings;
+    const state = stateLayout(settings.stateDirectory);
+    const input = await readBuildInput(request);
+    const secrets = await SecretValues.read(request.secrets, env);
+    await mkdir(state.temporary, { recursive: true });
+    const registries = this.#own(await RegistryStores.open({ ...settings, insecure: request.insecureRegistries }));
+    const storeOf = (source: CacheSource) =>
+      source.type === 'registry' ? registries.repository(source.reference) : new DirectoryStore(source.directory);
+    const images = new BaseImages({
+      repository: (reference) => layoutStore(input, reference) ?? registries.repository(reference),
+      kept: new DirectoryStore(state.images),
+    });
+    const conversion = await this.#convert(input, images);
+    const imports = await importCaches(request.cacheFrom, {
+      ...this.#call,
+      store: storeOf,
+      progress: this.#progress,
+      now,
+    });
+    const localState = new LocalState(state.records);
+    const store = new FileLayerStore({ directory: state.layers, now });
+    const ssh = this.#own(new SshAgents(request.ssh, env));
+    const http = this.#own(
+      new HttpSources({ transport: registries.transport, store, temporaryDirectory: state.temporary }),
+    );
+    const worker = new EmbeddedWorker({
+      store,
+      temporaryDirectory: state.temporary,
+      images,
+      directories: input.directories,
+      sandbox: once(async () => this.#own(await settings.createSandbox(state.sandbox, store))),
+      secrets,
+      ssh,
+      cacheMounts: new CacheMounts(state.cacheMounts),
+      http,
+      git: { temporaryDirectory: state.temporary, env },
+      now,
+      ...(request.shmSizeBytes !== undefined && { shmSizeBytes: request.shmSizeBytes }),
+      ...(conversion.sourceDateEpoch !== undefined && { sourceDateEpoch: conversion.sourceDateEpoch }),
+    });
+    const solved = await this.#solve(conversion, worker, [await localState.load(this.#call), ...imports.sources]);
+    await localState.save(solved.records, {
+      ...this.#call,
+      now: now(),
+      listDiffIds: (result) => diffIdsOf(result),
+    });
+    const delivered = await deliver({
+      ...this.#call,
+      request,
+      conversion,
+      solved,
+      worker,
+      registries,
+      state,
+      storeOf,
+      present: imports.present,
+      env,
+      progress: this.#progress,
+      now,
+    });
+    return {
+      ...delivered,
+      steps: stepReports(solved.steps, worker.downloads),
+      warnings: this.#warnings,
+      metadata: {},
+    };
+  }
+
+  async #convert(input: BuildInput, images: BaseImages): Promise<Conversion> {
+    const { request, settings } = this;
+    const buildPlatform: Platform = { ...hostPlatform(process), os: 'linux' };
+    const conversion = await convertDockerfile(
+      {
+        dockerfile: input.dockerfile,
+        buildArgs: request.buildArgs,
+        platform: request.platforms[0] ?? buildPlatform,
+        buildPlatform,
+        excludePatterns: input.excludePatterns,
+        contexts: input.contexts,
+        labels: request.labels,
+        noCache: request.noCache,
+        network: request.network,
+        extraHosts: request.extraHosts,
+        ulimits: request.ulimits,
+        ...(request.target !== undefined && { target: request.target }),
+        ...(request.shmSizeBytes !== undefined && { shmSizeBytes: request.shmSizeBytes }),
+        ...(request.cgroupParent !== undefined && { cgroupParent: request.cgroupParent }),
+        ...(request.sourceDateEpoch !== undefined && { sourceDateEpoch: request.sourceDateEpoch }),
+      },
+      {
+        ...this.#call,
+        resolveImage: (reference, platform, call) =>
+          inVertex(
+            `[internal] load metadata for ${formatReference(reference)}`,
+            { progress: this.#progress, now: settings.now },
+            () => images.resolve(reference, platform, call),
+          ),
+      },
+    );
+    failOnErrors(conversion.diagnostics);
+    for (const { code, message, hint } of [...input.warnings, ...conversion.diagnostics]) {
+      this.#progress({ kind: 'warning', code, message, ...(hint !== undefined && { hint }) });
+    }
+    return conversion;
+  }
+
+  #solve(
+    conversion: Conversion,
+    worker: EmbeddedWorker,
+    sources: readonly RecordSource[],
+  ): Promise<SolveOutcome<SolverResult>> {
+    if (!conversion.root) return Promise.resolve({ results: [], records: [], steps: [] });
+    return solve([conversion.root], {
+      ...this.#call,
+      worker,
+      sources,
+      progress: this.#progress,
+      now: this.settings.now,
+      ...(this.settings.linkEquivalents !== undefined && { linkEquivalents: this.settings.linkEquivalents }),
+    });
+  }
+
+  #own<T extends AsyncDisposable>(disposable: T): T {
+    this.#disposables.push(disposable);
+    return disposable;
+  }
+}
+
+/** The store of a reference that stands for an OCI layout. */
+function layoutStore(input: BuildInput, reference: Reference): DirectoryStore | undefined {
+  const layout = input.layouts.get(formatReference(reference));
+  return layout && new DirectoryStore(layout.directory);
+}
+
+function diffIdsOf(result: SolverResult) {
+  return 'layers' in result ? (result.layers as readonly Layer[]).map(({ diffId }) => diffId) : undefined;
+}
+
+/** Runs `make` on the first call and gives everyone its promise. */
+function once<T>(make: () => Promise<T>): () => Promise<T> {
+  let made: Promise<T> | undefined;
+  return () => (made ??= make());
+}

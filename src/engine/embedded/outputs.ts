@@ -1,0 +1,204 @@
+import { cp, mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import type { Snapshot } from '../../builder/contract';
+import { imageArchive, loadIntoDocker } from '../../builder/exporters/image-archive';
+import { treeMembers, writeTarFile } from '../../builder/exporters/tar-file';
+import { unpackTree } from '../../builder/exporters/unpack-tree';
+import { describeImage, writeImage, type WrittenImage } from '../../builder/exporters/write-image';
+import type { CompressionOptions } from '../../compression/contract';
+import type { CallOptions, ContentStore } from '../../content/contract';
+import { DirectoryStore } from '../../content/directory-store';
+import { unreachable } from '../../diagnostics/unreachable';
+import type { Descriptor } from '../../oci/descriptor';
+import type { ImageConfig } from '../../oci/image-config';
+import { formatReference, type Reference } from '../../oci/reference';
+import type { VertexEvent } from '../../progress/event';
+import type { Remote } from '../../solver/contract';
+import type { BuildOutcome, ImageOutput } from '../contract';
+import type { Delivery } from './deliver';
+import { inVertex } from './progress-vertex';
+
+/** What a build made, ready to be written. */
+export interface BuiltImage {
+  readonly snapshot: Snapshot;
+  readonly config: ImageConfig;
+  /** Its layers in a compression; gzip unless one is named. */
+  readonly remote: (compression?: CompressionOptions, force?: boolean) => Promise<Remote>;
+}
+
+type Written = Pick<BuildOutcome, 'image' | 'config'>;
+
+/** Writes all outputs at once. Without any, the image is only described: its layers stay in the local state. */
+export async function writeOutputs(image: BuiltImage, delivery: Delivery): Promise<Written> {
+  const { outputs } = delivery.request;
+  const written = await Promise.all(outputs.map((output) => writeOutput(image, output, delivery)));
+  const found = written.find((each) => each !== undefined);
+  return found ? { image: found.manifest, config: { digest: found.config.digest, value: image.config } } : {};
+}
+
+function writeOutput(image: BuiltImage, output: ImageOutput, delivery: Delivery): Promise<WrittenImage | undefined> {
+  switch (output.type) {
+    case 'image':
+      return output.push ? pushImage(image, output, delivery) : describeOnly(image, output, delivery);
+    case 'oci':
+    case 'docker':
+      return writeLayout(image, output, delivery);
+    case 'docker-load':
+      return inVertex('loading image into docker', delivery, async () => {
+        const archive = imageArchive(await imageParts(image), archiveOptions(delivery, { forDocker: true }));
+        await loadIntoDocker(archive, { ...delivery, env: delivery.env });
+        return archive;
+      });
+    case 'tar':
+      return inVertex('exporting to tar', delivery, async () => {
+        await writeTarFile(output.destination, treeMembers(await image.snapshot.tree(delivery), delivery), delivery);
+        return undefined;
+      });
+    case 'local':
+      return inVertex('exporting to local directory', delivery, async () => {
+        await writeDirectory(image.snapshot, output.destination, delivery);
+        return undefined;
+      });
+    default:
+      return unreachable(output);
+  }
+}
+
+type OutputOf<T extends ImageOutput['type']> = Extract<ImageOutput, { readonly type: T }>;
+
+async function describeOnly(
+  image: BuiltImage,
+  output: OutputOf<'image'>,
+  { request }: Delivery,
+): Promise<WrittenImage> {
+  const { descriptors } = await image.remote(output.compression, output.forceCompression);
+  const { manifestDigest, manifest, mediaType, config } = describeImage(image.config, descriptors, {
+    ociMediaTypes: output.ociMediaTypes,
+    annotations: request.annotations,
+  });
+  return { manifest: { mediaType, digest: manifestDigest, size: manifest.length }, config };
+}
+
+async function pushImage(
+  image: BuiltImage,
+  output: OutputOf<'image'>,
+  delivery: Delivery,
+): Promise<WrittenImage | undefined> {
+  const parts = await imageParts(image, output.compression, output.forceCompression);
+  const written = await Promise.all(
+    byRepository(delivery.request.tags).map(([first, tags]) =>
+      inVertex(`pushing ${formatReference(first)}`, delivery, (vertex) =>
+        writeTo(parts, delivery.registries.repository(first), { output, tags, vertex, delivery }),
+      ),
+    ),
+  );
+  return written[0];
+}
+
+function writeTo(
+  parts: { readonly config: ImageConfig; readonly remote: Remote },
+  store: ContentStore,
+  context: {
+    readonly output: { readonly ociMediaTypes: boolean };
+    readonly tags: readonly string[];
+    readonly vertex: VertexEvent;
+    readonly delivery: Delivery;
+  },
+): Promise<WrittenImage> {
+  const { delivery, output, tags, vertex } = context;
+  const started = new Map<string, number>();
+  const status = (layer: Descriptor, current: number, completed?: number): void => {
+    const begun = started.get(layer.digest) ?? delivery.now();
+    started.set(layer.digest, begun);
+    delivery.progress({
+      kind: 'status',
+      vertex: vertex.digest,
+      id: layer.digest,
+      name: `pushing layer ${layer.digest}`,
+      current,
+      total: layer.size,
+      started: begun,
+      ...(completed !== undefined && { completed }),
+    });
+  };
+  const sent = new Map<string, number>();
+  return writeImage(parts, store, {
+    ...(delivery.signal && { signal: delivery.signal }),
+    ociMediaTypes: output.ociMediaTypes,
+    tags,
+    annotations: delivery.request.annotations,
+    onLayer: (layer, event) => {
+      status(layer, event === 'done' ? layer.size : 0, event === 'done' ? delivery.now() : undefined);
+    },
+    onBytes: (layer, bytes) => {
+      const current = (sent.get(layer.digest) ?? 0) + bytes;
+      sent.set(layer.digest, current);
+      status(layer, current);
+    },
+  });
+}
+
+function writeLayout(image: BuiltImage, output: OutputOf<'oci' | 'docker'>, delivery: Delivery): Promise<WrittenImage> {
+  const { destination, tar, type } = output;
+  return inVertex(
+    `exporting to ${type === 'oci' ? 'oci image layout' : 'docker image archive'}`,
+    delivery,
+    async () => {
+      const parts = await imageParts(image, output.compression);
+      if (tar) {
+        const archive = imageArchive(parts, archiveOptions(delivery, { forDocker: type === 'docker' }));
+        await writeTarFile(destination, archive.members, delivery);
+        return archive;
+      }
+      const tags = delivery.request.tags.map(({ tag }) => tag ?? 'latest');
+      return writeImage(parts, new DirectoryStore(destination), {
+        ...callOf(delivery),
+        ociMediaTypes: true,
+        tags,
+        annotations: delivery.request.annotations,
+      });
+    },
+  );
+}
+
+/** Unpacked aside first, so that a failure leaves the directory as it was; then its files join what is there. */
+async function writeDirectory(snapshot: Snapshot, destination: string, delivery: Delivery): Promise<void> {
+  await mkdir(dirname(destination), { recursive: true });
+  const aside = await mkdtemp(join(dirname(destination), '.nxrc-'));
+  try {
+    await unpackTree(await snapshot.tree(delivery), aside, callOf(delivery));
+    await mkdir(destination, { recursive: true });
+    await cp(aside, destination, { recursive: true, force: true, preserveTimestamps: true, verbatimSymlinks: true });
+  } finally {
+    await rm(aside, { recursive: true, force: true });
+  }
+}
+
+async function imageParts(
+  image: BuiltImage,
+  compression?: CompressionOptions,
+  force?: boolean,
+): Promise<{ readonly config: ImageConfig; readonly remote: Remote }> {
+  return { config: image.config, remote: await image.remote(compression, force) };
+}
+
+function archiveOptions(delivery: Delivery, { forDocker }: { readonly forDocker: boolean }) {
+  const { annotations, tags } = delivery.request;
+  return { ...callOf(delivery), forDocker, annotations, names: tags.map(formatReference) };
+}
+
+/** Tags by repository: its first reference and all tags in it. */
+function byRepository(tags: readonly Reference[]): readonly (readonly [Reference, readonly string[]])[] {
+  const groups = new Map<string, { readonly first: Reference; readonly tags: string[] }>();
+  for (const reference of tags) {
+    const key = `${reference.host}/${reference.repository}`;
+    const group = groups.get(key) ?? { first: reference, tags: [] };
+    group.tags.push(reference.tag ?? 'latest');
+    groups.set(key, group);
+  }
+  return [...groups.values()].map(({ first, tags: names }) => [first, names] as const);
+}
+
+function callOf({ signal }: CallOptions): CallOptions {
+  return signal ? { signal } : {};
+}
