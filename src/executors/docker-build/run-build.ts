@@ -1,0 +1,102 @@
+import { isCodedError } from '../../diagnostics/coded-error';
+import { formatDiagnostics } from '../../diagnostics/format-diagnostics';
+import { SecretValues } from '../../engine/embedded/secrets';
+import type { BuildOutcome, Engine } from '../../engine/contract';
+import { createPrinter } from '../../progress/create-printer';
+import type { TerminalSize } from '../../progress/terminal-view';
+import { buildMetadata, writeMetadataFile } from '../../report/metadata';
+import { createRedactor } from '../../report/redactor';
+import { formatSummary } from '../../report/summary';
+import { planBuild, type BuildPlan } from '../../workspace/build-plan';
+import type { DockerBuildOptions, ProgressMode } from '../../workspace/docker-build-options';
+import type { Invocation } from '../../workspace/invocation';
+
+/** What the process around a build gives: everything that a test replaces. */
+export interface BuildHost {
+  readonly write: (text: string) => void;
+  readonly now: () => number;
+  readonly isTerminal: boolean;
+  readonly terminalSize: () => TerminalSize;
+  readonly isVerbose: boolean;
+  readonly signal: AbortSignal;
+  readonly createEngine: (plan: BuildPlan) => Engine;
+}
+
+/** Checks options, builds, prints, writes the metadata file. Never throws: what goes wrong is printed. */
+export async function runBuild(
+  options: DockerBuildOptions,
+  invocation: Invocation,
+  host: BuildHost,
+): Promise<{ readonly success: boolean }> {
+  let redact = (text: string): string => text;
+  const print = (text: string): void => host.write(`${redact(text)}\n`);
+  try {
+    const result = await planBuild(options, invocation);
+    const diagnostics = result.ok ? result.warnings : result.diagnostics;
+    if (diagnostics.length > 0) print(formatDiagnostics(diagnostics));
+    if (!result.ok) return { success: false };
+    const { plan } = result;
+    const secrets = await SecretValues.read(plan.request.secrets, invocation.env);
+    redact = createRedactor(secrets.values());
+    const outcome = await build(plan, redact, invocation, host);
+    const summary = summaryFor(plan.progress, outcome);
+    if (summary !== undefined) print(summary);
+    if (plan.metadataFile !== undefined)
+      await writeMetadataFile(plan.metadataFile, buildMetadata(plan.request, outcome));
+    return { success: true };
+  } catch (error) {
+    print(describeFailure(error, host));
+    return { success: false };
+  }
+}
+
+async function build(
+  plan: BuildPlan,
+  redact: (text: string) => string,
+  invocation: Invocation,
+  host: BuildHost,
+): Promise<BuildOutcome> {
+  const printer = createPrinter({
+    mode: plan.progress,
+    isTerminal: host.isTerminal,
+    isCi: isSet(invocation.env['CI']),
+    size: host.terminalSize,
+    write: host.write,
+    now: host.now,
+    redact,
+  });
+  try {
+    return await host.createEngine(plan).build(plan.request, { progress: printer.sink, signal: host.signal });
+  } finally {
+    printer.close();
+  }
+}
+
+/** Tools read `rawjson`, and `quiet` gives what `docker build --quiet` does: the image. */
+function summaryFor(progress: ProgressMode, outcome: BuildOutcome): string | undefined {
+  if (progress === 'rawjson') return undefined;
+  return progress === 'quiet' ? outcome.image?.digest : formatSummary(outcome);
+}
+
+function describeFailure(error: unknown, { signal, isVerbose }: BuildHost): string {
+  if (signal.aborted) return 'the build was interrupted';
+  // Without a code it is a bug of ours, and then only the stack tells where.
+  if (!isCodedError(error)) return error instanceof Error ? (error.stack ?? error.message) : String(error);
+  if (isCodedError(error, 'BUILD_INPUT_INVALID')) {
+    return `${formatDiagnostics(error.detail.diagnostics)}\n${error.message}`;
+  }
+  const lines = [`error ${error.code}: ${error.message}`];
+  if (error.hint !== undefined) lines.push(`  hint: ${error.hint}`);
+  if (isVerbose) lines.push(...causesOf(error));
+  return lines.join('\n');
+}
+
+function causesOf(error: Error): readonly string[] {
+  const lines: string[] = [];
+  for (let cause = error.cause; cause instanceof Error; cause = cause.cause) lines.push(`  because: ${cause.message}`);
+  return lines;
+}
+
+function isSet(variable: string | undefined): boolean {
+  return variable !== undefined && variable !== '' && variable !== '0' && variable.toLowerCase() !== 'false';
+}

@@ -1,0 +1,14 @@
+import type { Platform } from '../oci/platform';
+
+/** What Nx and the machine tell about one run of a target. Nothing in this room asks `process` itself. */
+export interface Invocation {
+  /** Absolute. */
+  readonly workspaceRoot: string;
+  readonly projectName: string;
+  /** Relative to the workspace root; `.` for a project at the root. */
+  readonly projectRoot: string;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** The user's home directory, for `~/` in paths of secrets and keys. */
+  readonly homeDirectory: string;
+  readonly hostPlatform: Platform;
+}
