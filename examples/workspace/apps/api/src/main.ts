@@ -1,0 +1,3 @@
+import { greet } from '@example/shared';
+
+console.log(JSON.stringify({ message: greet('api'), version: 1 }));
