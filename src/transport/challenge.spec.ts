@@ -57,6 +57,6 @@ test('any text is read in no time', () => {
   fc.assert(fc.property(fc.string(), (header) => void parseChallenges(header)));
   const started = performance.now();
   parseChallenges(`Bearer ${'a="'.repeat(100_000)}`);
-  parseChallenges(`${' ,'.repeat(100_000)}`);
+  parseChallenges(' ,'.repeat(100_000));
   assert.ok(performance.now() - started < 1000);
 });

@@ -10,6 +10,7 @@ const maxHeaderLength = 8192;
 const token = "[!#$%&'*+.^_`|~0-9A-Za-z-]+";
 const schemePattern = new RegExp(`[\\s,]*(${token})(?=[\\s,]|$)`, 'y');
 const parameterPattern = new RegExp(`[\\s,]*(${token})\\s*=\\s*(?:"((?:[^"\\\\]|\\\\.)*)"|([^\\s,"]*))`, 'y');
+/** What a scheme may carry instead of parameters; a value behind the `=` makes it a parameter. */
 const token68Pattern = /\s+[A-Za-z0-9._~+/-]+=*(?=\s*(?:,|$))/y;
 
 /**
@@ -30,9 +31,8 @@ export function parseChallenges(header: string): readonly Challenge[] {
   for (let scheme = take(schemePattern); scheme !== undefined; scheme = take(schemePattern)) {
     const parameters = new Map<string, string>();
     const readParameter = (): RegExpExecArray | undefined => take(parameterPattern);
-    let parameter = readParameter();
-    if (parameter === undefined) take(token68Pattern);
-    for (; parameter !== undefined; parameter = readParameter()) {
+    take(token68Pattern);
+    for (let parameter = readParameter(); parameter !== undefined; parameter = readParameter()) {
       const [, key = '', quoted, plain = ''] = parameter;
       const name = key.toLowerCase();
       if (!parameters.has(name)) parameters.set(name, quoted?.replace(/\\(.)/g, '$1') ?? plain);

@@ -14,13 +14,13 @@ function failure({ transient = true, retryAfterMs }: { transient?: boolean; retr
 }
 
 /** An attempt that fails with each of the errors in turn, then succeeds with its number. */
-function failing(...errors: readonly unknown[]): { attempt: () => Promise<number>; calls: () => number } {
+function failing(...errors: readonly Error[]): { attempt: () => Promise<number>; calls: () => number } {
   let calls = 0;
   return {
     calls: () => calls,
     attempt: () => {
       const error = errors[calls++];
-      return error === undefined ? Promise.resolve(calls) : Promise.reject(error as Error);
+      return error === undefined ? Promise.resolve(calls) : Promise.reject(error);
     },
   };
 }
