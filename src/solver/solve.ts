@@ -1,6 +1,7 @@
 import type { RecordSource } from '../cache/contract';
 import type { ExportableRecord } from '../cache/exportable-record';
 import type { CallOptions } from '../content/contract';
+import { stoppable } from '../content/stoppable';
 import type { Edge } from '../llb/operation';
 import type { ProgressSink } from '../progress/event';
 import type { SolverResult, Worker } from './contract';
@@ -51,13 +52,13 @@ export async function solve<R extends SolverResult>(
   const graph = buildNodes<R>(targets);
   const matcher = new RecordMatcher<R>(options.sources);
   const steps = new StepLog(options.progress, options.now);
-  const failure = new AbortController();
+  const { signal, stop } = stoppable(options.signal);
   const evaluator = new Evaluator<R>({
     worker: options.worker,
     matcher,
     steps,
     progress: options.progress,
-    signal: options.signal ? AbortSignal.any([options.signal, failure.signal]) : failure.signal,
+    signal,
     parallelism: options.parallelism ?? DEFAULT_PARALLELISM,
     now: options.now,
   });
@@ -72,7 +73,7 @@ export async function solve<R extends SolverResult>(
       steps: steps.report([...new Set(graph.nodes.map(({ vertex }) => vertex))]),
     };
   } catch (error) {
-    failure.abort(error);
+    stop(error);
     await evaluator.idle();
     options.signal?.throwIfAborted();
     throw error;

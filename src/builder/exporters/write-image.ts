@@ -1,6 +1,7 @@
 import { uncompressedAnnotation } from '../../cache/contract';
 import { copyBlob } from '../../content/copy';
 import { Limiter } from '../../content/limiter';
+import { stoppable } from '../../content/stoppable';
 import type { CallOptions, ContentStore } from '../../content/contract';
 import { streamOf } from '../../filetree/read-file';
 import type { Descriptor } from '../../oci/descriptor';
@@ -93,8 +94,7 @@ async function writeBlobs(
   store: ContentStore,
   options: WriteImageOptions,
 ): Promise<void> {
-  const stop = new AbortController();
-  const signal = options.signal ? AbortSignal.any([options.signal, stop.signal]) : stop.signal;
+  const { signal, stop } = stoppable(options.signal);
   const limiter = new Limiter(concurrentLayers);
   const unique = new Map(descriptors.map((layer) => [layer.digest, layer]));
   const copies = [...unique.values()].map((layer) =>
@@ -113,7 +113,7 @@ async function writeBlobs(
   try {
     await Promise.all([...copies, configCopy]);
   } catch (error) {
-    stop.abort(error);
+    stop(error);
     await Promise.allSettled([...copies, configCopy]);
     options.signal?.throwIfAborted();
     throw error;

@@ -1,5 +1,6 @@
 import { homedir } from 'node:os';
 import type { ExecutorContext } from '@nx/devkit';
+import { stoppable } from '../../content/stoppable';
 import { createEngine } from '../../engine/create-engine';
 import { hostPlatform } from '../../oci/platform';
 import type { DockerBuildOptions } from '../../workspace/docker-build-options';
@@ -13,8 +14,8 @@ export default async function dockerBuild(
   options: DockerBuildOptions,
   context: ExecutorContext,
 ): Promise<{ readonly success: boolean }> {
-  const interruption = new AbortController();
-  const interrupt = (): void => interruption.abort(new Error('interrupted'));
+  const interruption = stoppable();
+  const interrupt = (): void => interruption.stop(new Error('interrupted'));
   for (const signal of signals) process.once(signal, interrupt);
   const { stdout, env } = process;
   const projectName = context.projectName ?? '';
