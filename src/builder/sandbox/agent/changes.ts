@@ -5,8 +5,11 @@ import { comparePaths, parentPath } from '../../../filetree/paths';
 import { decodePathBytes } from '../../../filetree/path-bytes';
 import { hostPath } from './rooted-path';
 
-/** Clocks that `utimes` cannot set exactly differ by less. */
-const TIME_TOLERANCE_NS = 1000n;
+/**
+ * Times that were set through Node differ from what was asked by less: it cuts them to whole microseconds, after a
+ * floating-point number of seconds has lost up to a quarter of one.
+ */
+const TIME_TOLERANCE_NS = 2000n;
 
 /** A path of the tree that the command left, with what is there now. */
 export interface ChangedPath {
