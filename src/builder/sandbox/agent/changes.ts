@@ -5,11 +5,8 @@ import { comparePaths, parentPath } from '../../../filetree/paths';
 import { decodePathBytes } from '../../../filetree/path-bytes';
 import { hostPath } from './rooted-path';
 
-/**
- * Times that were set through Node differ from what was asked by less: it cuts them to whole microseconds, after a
- * floating-point number of seconds has lost up to a quarter of one.
- */
-const TIME_TOLERANCE_NS = 2000n;
+/** Times that were set through Node are off by less: see `timeArgument`. */
+const TIME_TOLERANCE_NS = 1000n;
 
 /** A path of the tree that the command left, with what is there now. */
 export interface ChangedPath {
