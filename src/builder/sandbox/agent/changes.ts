@@ -5,7 +5,7 @@ import { comparePaths, parentPath } from '../../../filetree/paths';
 import { decodePathBytes } from '../../../filetree/path-bytes';
 import { hostPath } from './rooted-path';
 
-/** Clocks that `utimes` cannot set exactly differ by less. */
+/** Times that were set through Node are off by less: see `timeArgument`. */
 const TIME_TOLERANCE_NS = 1000n;
 
 /** A path of the tree that the command left, with what is there now. */

@@ -2,6 +2,7 @@ import { lstatSync } from 'node:fs';
 import type { ToolPaths } from '../tools';
 import { DEFAULT_SHM_BYTES } from './kernel-paths';
 import { programDirectories, requireTool } from './host-command';
+import { coverHybridCgroups } from './hybrid-cgroups';
 import type { AgentIdentity, RunExit, RunRequest, RuntimeName, Trial } from './protocol';
 
 export interface RuntimeProbeOptions {
@@ -40,6 +41,7 @@ async function tryRuntime(options: RuntimeProbeOptions, runtime: RuntimeName): P
   // Copying the host's programs into a root would take longer than the build.
   if (runtime === 'chroot') return undefined;
   try {
+    if (runtime === 'crun') coverHybridCgroups(tools);
     const { exitCode } = await options.tryRun(probeRequest(tools, `${options.name}-${runtime}`, runtime));
     return exitCode === 0 ? undefined : `a trial ended with exit code ${exitCode}`;
   } catch (error) {
