@@ -1,5 +1,6 @@
 import type { Reference } from '../oci/reference';
 import type { Transport } from '../transport/transport';
+import { KnownBlobs } from './known-blobs';
 import { defaultLaneSizes, Lanes, type LaneSizes } from './lanes';
 import { RegistryRepository } from './registry-repository';
 import { BlobTraffic, type TrafficReport } from './traffic';
@@ -17,7 +18,7 @@ export interface RegistryClientOptions {
 export class RegistryClient {
   readonly #options: RegistryClientOptions;
   readonly #traffic = new BlobTraffic();
-  readonly #lanes = new Map<string, Lanes>();
+  readonly #registries = new Map<string, RegistryState>();
   readonly #repositories = new Map<string, RegistryRepository>();
 
   constructor(options: RegistryClientOptions) {
@@ -32,7 +33,7 @@ export class RegistryClient {
       const { transport, uploadChunkBytes } = this.#options;
       found = new RegistryRepository({
         transport: transport.registry(host),
-        lanes: this.#lanesOf(host),
+        ...this.#stateOf(host),
         traffic: this.#traffic,
         repository,
         name,
@@ -51,12 +52,18 @@ export class RegistryClient {
     return { requests, requestsByKind, bytesSent, bytesReceived };
   }
 
-  #lanesOf(host: string): Lanes {
-    let lanes = this.#lanes.get(host);
-    if (lanes === undefined) {
-      lanes = new Lanes({ ...defaultLaneSizes, ...this.#options.lanes });
-      this.#lanes.set(host, lanes);
+  #stateOf(host: string): RegistryState {
+    let state = this.#registries.get(host);
+    if (state === undefined) {
+      state = { lanes: new Lanes({ ...defaultLaneSizes, ...this.#options.lanes }), known: new KnownBlobs() };
+      this.#registries.set(host, state);
     }
-    return lanes;
+    return state;
   }
+}
+
+/** What the repositories of one registry share. */
+interface RegistryState {
+  readonly lanes: Lanes;
+  readonly known: KnownBlobs;
 }

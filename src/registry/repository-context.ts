@@ -1,6 +1,7 @@
 import type { RegistryTransport, RegistryRequest } from '../transport/registry-transport';
 import type { HttpResponse } from '../transport/http-response';
 import type { RepositoryScope } from '../transport/scope';
+import type { KnownBlobs } from './known-blobs';
 import type { Lanes } from './lanes';
 import type { BlobTraffic } from './traffic';
 
@@ -9,6 +10,8 @@ export interface RepositoryContext {
   readonly transport: RegistryTransport;
   readonly lanes: Lanes;
   readonly traffic: BlobTraffic;
+  /** Of the whole registry. */
+  readonly known: KnownBlobs;
   /** Path without host: `acme/cache`. */
   readonly repository: string;
   /** With host, for messages. */

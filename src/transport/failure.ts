@@ -46,6 +46,15 @@ export function unavailable(label: RequestLabel, cause: unknown): CodedError {
   );
 }
 
+/** An exchange that has to start over although the network did its part. */
+export function interrupted(label: RequestLabel, why: string): CodedError<'REGISTRY_UNAVAILABLE'> {
+  return new CodedError('REGISTRY_UNAVAILABLE', `${label.host} is not available (${label.request}): ${why}`, {
+    ...label,
+    reason: 'INTERRUPTED',
+    transient: true,
+  });
+}
+
 function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return 'UNKNOWN';
   if ('code' in error && typeof error.code === 'string') return error.code;

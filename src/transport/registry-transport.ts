@@ -5,6 +5,7 @@ import type { CredentialSource } from './credentials';
 import { checkHop, type HopRules } from './hop-rules';
 import { sendThroughHops, type HopObserver, type HopRequest, type HttpMethod, type RequestBody } from './hop-client';
 import type { HttpResponse } from './http-response';
+import { Introduction } from './introduction';
 import { responseError } from './response-error';
 import { withRetries, type RetryPolicy } from './retry';
 import { scopeSet, type RepositoryScope } from './scope';
@@ -44,6 +45,7 @@ export class RegistryTransport {
   readonly retry: RetryPolicy;
   readonly #options: RegistryTransportOptions;
   readonly #auth: Authenticator;
+  readonly #introduction = new Introduction();
 
   constructor(options: RegistryTransportOptions) {
     const { credentials, host, now, retry, rules } = options;
@@ -71,7 +73,11 @@ export class RegistryTransport {
    * @throws CodedError `REGISTRY_RESPONSE`, `REGISTRY_UNAUTHORIZED`, `REGISTRY_UNAVAILABLE`, `REDIRECT_REFUSED`,
    *   `REGISTRY_PROTOCOL`, `CREDENTIALS_UNREADABLE`, or what opening the body threw.
    */
-  async send(request: RegistryRequest): Promise<HttpResponse> {
+  send(request: RegistryRequest): Promise<HttpResponse> {
+    return this.#introduction.run(() => this.#converse(request), request.signal);
+  }
+
+  async #converse(request: RegistryRequest): Promise<HttpResponse> {
     const { origin } = this.#options.rules;
     const url = this.resolve(request.target);
     // What lies elsewhere gets no credentials of this registry, and what it asks for is not answered.
