@@ -1,4 +1,5 @@
 import type { Reference } from '../oci/reference';
+import { maxPages } from '../transport/limits';
 import type { Transport } from '../transport/transport';
 import { KnownBlobs } from './known-blobs';
 import { defaultLaneSizes, Lanes, type LaneSizes } from './lanes';
@@ -12,6 +13,8 @@ export interface RegistryClientOptions {
   readonly lanes?: Partial<LaneSizes>;
   /** Sends blobs in chunks of so many bytes. Default: each blob in one request, which every registry takes. */
   readonly uploadChunkBytes?: number;
+  /** Pages that one listing follows. Default 10,000. */
+  readonly maxListPages?: number;
 }
 
 /** Repositories of any registry, over one transport with its connections and tokens, with queues per registry. */
@@ -30,7 +33,7 @@ export class RegistryClient {
     const name = `${host}/${repository}`;
     let found = this.#repositories.get(name);
     if (found === undefined) {
-      const { transport, uploadChunkBytes } = this.#options;
+      const { maxListPages = maxPages, transport, uploadChunkBytes } = this.#options;
       found = new RegistryRepository({
         transport: transport.registry(host),
         ...this.#stateOf(host),
@@ -38,6 +41,7 @@ export class RegistryClient {
         repository,
         name,
         uploadChunkBytes,
+        maxListPages,
       });
       this.#repositories.set(name, found);
     }

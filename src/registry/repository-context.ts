@@ -16,6 +16,8 @@ export interface RepositoryContext {
   readonly repository: string;
   /** With host, for messages. */
   readonly name: string;
+  /** Pages that one listing follows. */
+  readonly maxListPages: number;
   /** Bytes per PATCH where uploads are to go in chunks; undefined for one PUT. */
   readonly uploadChunkBytes: number | undefined;
 }

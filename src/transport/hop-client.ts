@@ -90,6 +90,8 @@ async function exchange(request: HopRequest, withAuth: boolean, connections: Con
       body: body.stream ?? body.bytes ?? null,
       headersTimeout: request.headersTimeoutMs ?? headersTimeoutMs,
       bodyTimeout: bodyStallTimeoutMs,
+      // Without this, undici gives up the connection after each HEAD, and existence checks are most of what we send.
+      reset: false,
       ...(signal === undefined ? {} : { signal }),
     });
     return new HttpResponse(answer.statusCode, firstValues(answer.headers), url, label, answer.body);

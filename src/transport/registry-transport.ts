@@ -89,17 +89,13 @@ export class RegistryTransport {
       const headers = { 'accept-encoding': 'identity', ...request.headers };
       const response = await this.#send({ method, url, headers, authorization, body, headersTimeoutMs, signal });
       if (request.expect.includes(response.status)) return response;
-      try {
-        const asked = response.status === 401 && own && response.url.origin === origin.origin;
-        const challenge = response.headers['www-authenticate'];
-        const again =
-          asked &&
-          round < maxAuthRounds &&
-          (await this.#auth.learn({ url, challenge }, { sent: authorization, signal }));
-        if (!again) throw await this.#refuse(response);
-      } finally {
-        await response.discard();
-      }
+      // Read first, so that the question for a token can go over the same connection.
+      await response.discard();
+      const asked = response.status === 401 && own && response.url.origin === origin.origin;
+      const challenge = response.headers['www-authenticate'];
+      const again =
+        asked && round < maxAuthRounds && (await this.#auth.learn({ url, challenge }, { sent: authorization, signal }));
+      if (!again) throw await this.#refuse(response);
     }
   }
 
