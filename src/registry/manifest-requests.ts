@@ -3,7 +3,7 @@ import { verifyBytes } from '../content/verify';
 import { isCodedError } from '../diagnostics/coded-error';
 import type { Descriptor } from '../oci/descriptor';
 import { algorithmOf, digestOf, isDigest, type Digest } from '../oci/digest';
-import { childrenOf, maxManifestBytes, parseManifest } from '../oci/manifest';
+import { maxManifestBytes, parseManifest } from '../oci/manifest';
 import { isIndex, isManifest, manifestMediaTypes } from '../oci/media-types';
 import type { HttpResponse } from '../transport/http-response';
 import { protocolError } from '../transport/transport-errors';
@@ -76,7 +76,7 @@ export async function sendManifest(
 ): Promise<Descriptor> {
   const { bytes, mediaType } = manifest;
   const descriptor = { mediaType, digest: digestOf(bytes), size: bytes.byteLength };
-  const sent = askHeaders(context, {
+  const response = await askHeaders(context, {
     method: 'PUT',
     target: pathOf(context, `manifests/${tag ?? descriptor.digest}`),
     headers: { 'content-type': mediaType },
@@ -84,10 +84,6 @@ export async function sendManifest(
     scopes: [push(context.repository)],
     expect: [200, 201, 202],
     signal,
-  });
-  const response = await sent.catch((error: unknown) => {
-    doubtChildren(context, bytes, error);
-    throw error;
   });
   const stored = response.headers['docker-content-digest'];
   // A registry that rewrites manifests would leave the tag pointing at what nobody has checked.
@@ -97,11 +93,9 @@ export async function sendManifest(
   return descriptor;
 }
 
-/** A registry that misses a blob of a manifest may have claimed to have it: none of them is taken for granted now. */
-function doubtChildren({ known, repository }: RepositoryContext, bytes: Uint8Array, error: unknown): void {
-  if (!isCodedError(error, 'REGISTRY_RESPONSE')) return;
-  if (!error.detail.codes.some((code) => missingBlobCodes.has(code))) return;
-  for (const { digest } of childrenOf(parseManifest(bytes))) known.doubt(digest, repository);
+/** Whether a registry refused a manifest because it misses a blob that the manifest points at. */
+export function lacksBlobs(error: unknown): boolean {
+  return isCodedError(error, 'REGISTRY_RESPONSE') && error.detail.codes.some((code) => missingBlobCodes.has(code));
 }
 
 /** The second is what Docker's registry says where the specification has the first. */

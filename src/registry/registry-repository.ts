@@ -12,11 +12,12 @@ import type {
 import { isCodedError } from '../diagnostics/coded-error';
 import type { Descriptor } from '../oci/descriptor';
 import type { Digest } from '../oci/digest';
+import { childrenOf, parseManifest } from '../oci/manifest';
 import { tryParseReference } from '../oci/reference';
 import type { RepositoryScope } from '../transport/scope';
 import { openBlob } from './blob-download';
 import { sessionOf, uploadBlob, type UploadSession } from './blob-upload';
-import { deleteByReference, fetchManifest, resolveManifest, sendManifest } from './manifest-requests';
+import { deleteByReference, fetchManifest, lacksBlobs, resolveManifest, sendManifest } from './manifest-requests';
 import { listReferrers, type ReferrersOptions } from './referrers';
 import { askHeaders, pathOf, pull, push, type RepositoryContext } from './repository-context';
 import { listTags } from './tags';
@@ -42,6 +43,8 @@ export class RegistryRepository implements ContentStore, Mounter {
   readonly #context: RepositoryContext;
   /** Sessions that the registry opened in answer to a mount: the upload that follows uses them. */
   readonly #sessions = new Map<Digest, UploadSession>();
+  /** Blobs that the registry claims to have, with what could be sent in case it has them not. */
+  readonly #claimed = new Map<Digest, { readonly descriptor: Descriptor; readonly source: BlobSource }>();
 
   constructor(context: RepositoryContext) {
     this.#context = context;
@@ -67,6 +70,13 @@ export class RegistryRepository implements ContentStore, Mounter {
    * without asking: what a HEAD says of it is not to be believed.
    */
   async put(descriptor: Descriptor, source: BlobSource, options: PutOptions = {}): Promise<PutOutcome> {
+    const outcome = await this.#put(descriptor, source, options);
+    if (outcome === 'written') this.#claimed.delete(descriptor.digest);
+    else this.#claimed.set(descriptor.digest, { descriptor, source });
+    return outcome;
+  }
+
+  async #put(descriptor: Descriptor, source: BlobSource, options: PutOptions): Promise<PutOutcome> {
     options.signal?.throwIfAborted();
     const { digest } = descriptor;
     const { known, lanes, repository } = this.#context;
@@ -129,11 +139,20 @@ export class RegistryRepository implements ContentStore, Mounter {
     return fetchManifest(this.#context, reference, options);
   }
 
-  putManifest(
+  /**
+   * Where the registry turns the manifest down for a blob that it claimed to have when it was put, that blob is sent after
+   * all, from the source that was given then, and the manifest once more.
+   */
+  async putManifest(
     manifest: { readonly mediaType: string; readonly bytes: Uint8Array },
-    options?: CallOptions & { readonly tag?: string },
+    options: CallOptions & { readonly tag?: string } = {},
   ): Promise<Descriptor> {
-    return sendManifest(this.#context, manifest, options);
+    try {
+      return await sendManifest(this.#context, manifest, options);
+    } catch (error) {
+      if (!lacksBlobs(error) || !(await this.#sendClaimed(manifest.bytes, options))) throw error;
+      return sendManifest(this.#context, manifest, options);
+    }
   }
 
   tags(options?: CallOptions): AsyncIterable<string> {
@@ -152,6 +171,19 @@ export class RegistryRepository implements ContentStore, Mounter {
   deleteBlob(descriptor: Descriptor, options?: CallOptions): Promise<boolean> {
     this.#context.known.forget(descriptor.digest, this.#context.repository);
     return deleteByReference(this.#context, `blobs/${descriptor.digest}`, options);
+  }
+
+  /** Whether there was something to send. */
+  async #sendClaimed(manifest: Uint8Array, { signal }: CallOptions): Promise<boolean> {
+    const { known, repository } = this.#context;
+    const children = childrenOf(parseManifest(manifest));
+    const claimed = new Set(
+      children.map(({ digest }) => this.#claimed.get(digest)).filter((blob) => blob !== undefined),
+    );
+    for (const { digest } of children) known.doubt(digest, repository);
+    const call = signal === undefined ? {} : { signal };
+    await Promise.all([...claimed].map(({ descriptor, source }) => this.put(descriptor, source, call)));
+    return claimed.size > 0;
   }
 
   async #ask(descriptor: Descriptor, scope: RepositoryScope, { signal }: CallOptions): Promise<boolean> {
