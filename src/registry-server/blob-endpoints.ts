@@ -36,7 +36,8 @@ async function sendBlob(exchange: Exchange, { repository, digest }: BlobRoute): 
     'accept-ranges': 'bytes',
     etag: `"${digest}"`,
   };
-  const range = parseByteRange(request.headers.range, size);
+  // RFC 9110 defines ranges for GET only.
+  const range = method === 'GET' ? parseByteRange(request.headers.range, size) : undefined;
   if (range === 'unsatisfiable') {
     throw refusal(416, 'RANGE_INVALID', `the blob has ${size} bytes`, { 'content-range': `bytes */${size}` });
   }

@@ -101,13 +101,15 @@ function answer(exchange: Exchange, route: Route): Promise<void> | void {
 /** Turns an error into an answer; gives the message for the log if it is our fault. */
 function answerError(exchange: Pick<Exchange, 'request' | 'response' | 'method'>, error: unknown): string | undefined {
   const { request, response } = exchange;
-  // Once headers are out, or the client is gone, the only honest signal left is a broken connection.
-  if (response.headersSent || request.destroyed) {
+  // Once headers are out, or the client is gone, the only honest signal left is a broken connection. A request whose
+  // body was read to its end counts as destroyed, too, but its client waits for an answer.
+  const gone = response.destroyed || (request.destroyed && !request.complete);
+  if (response.headersSent || gone) {
     response.destroy();
-    return isCodedError(error) ? undefined : describe(error);
+    return isCodedError(error) || isDisconnect(error) ? undefined : describe(error);
   }
   // A body that nobody reads any more would be taken for the next request.
-  if (!request.complete) response.setHeader('connection', 'close');
+  if (hasUnreadBody(request)) response.setHeader('connection', 'close');
   const refused = isCodedError(error, 'REQUEST_REFUSED');
   const { status, specCode, headers } = refused
     ? error.detail
@@ -115,6 +117,19 @@ function answerError(exchange: Pick<Exchange, 'request' | 'response' | 'method'>
   const message = refused ? error.message : 'the registry failed to answer';
   answerBytes(exchange, status, { 'content-type': 'application/json', ...headers }, errorBody(specCode, message));
   return refused ? undefined : describe(error);
+}
+
+/** Whether bytes of the body may still come. A request without a body may not be complete yet when it is answered. */
+function hasUnreadBody({ complete, headers }: IncomingMessage): boolean {
+  if (complete) return false;
+  return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
+}
+
+const disconnectCodes: ReadonlySet<unknown> = new Set(['ECONNRESET', 'EPIPE', 'ERR_STREAM_PREMATURE_CLOSE']);
+
+/** Whether the client went away in the middle, which is no failure of ours. */
+function isDisconnect(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && disconnectCodes.has(error.code);
 }
 
 function describe(error: unknown): string {

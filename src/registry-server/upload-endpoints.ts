@@ -28,7 +28,13 @@ export async function answerUploads(exchange: Exchange, repository: string): Pro
     answerSession(exchange, session, 202);
     return;
   }
-  return finish(exchange, await storage.uploads.append(session, request, algorithmOf(digest)), digest);
+  try {
+    await finish(exchange, await storage.uploads.append(session, request, algorithmOf(digest)), digest);
+  } catch (error) {
+    // Nobody was told of this session, so nobody could go on with it.
+    await storage.uploads.discard(session);
+    throw error;
+  }
 }
 
 /** One session: PATCH appends, PUT finishes, GET tells how far it is, DELETE cancels. */

@@ -2,6 +2,7 @@ import { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { blobMissing } from '../content/content-errors';
 import type { OpenOptions } from '../content/contract';
+import { isCodedError } from '../diagnostics/coded-error';
 import { verifiedStream } from '../content/verify';
 import type { Descriptor } from '../oci/descriptor';
 import { unavailable } from '../transport/failure';
@@ -34,11 +35,17 @@ export async function openBlob(
   try {
     const partial = range !== undefined;
     const first = await requestSpan(context, descriptor, { span, partial, signal });
+    context.known.add(descriptor.digest, context.repository);
     const bytes = readSpan(first, { context, descriptor, span, partial, signal });
     const stream = Readable.from(bytes, { objectMode: false, ...(signal === undefined ? {} : { signal }) });
     stream.once('close', release);
     if (partial) return stream;
-    return verifiedStream(stream, descriptor, { store: context.name, ...(signal === undefined ? {} : { signal }) });
+    const options = { store: context.name, ...(signal === undefined ? {} : { signal }) };
+    const verified = verifiedStream(stream, descriptor, options);
+    verified.once('error', (error) => {
+      if (isCodedError(error, 'BLOB_CORRUPT')) context.known.doubt(descriptor.digest, context.repository);
+    });
+    return verified;
   } catch (error) {
     release();
     throw error;
@@ -69,6 +76,7 @@ async function requestSpan(
   });
   if (response.status === 404) {
     await response.discard();
+    context.known.doubt(descriptor.digest, context.repository);
     throw blobMissing(context.name, descriptor);
   }
   const problem = problemOf(response, span.start);

@@ -4,9 +4,11 @@ import { countingBytes } from '../content/counting';
 import { verifiedStream } from '../content/verify';
 import type { Descriptor } from '../oci/descriptor';
 import type { Digest } from '../oci/digest';
-import { resolveUrl } from '../transport/hop-client';
+import { interrupted } from '../transport/failure';
+import { resolveUrl, type StreamedBody } from '../transport/hop-client';
 import type { HttpResponse } from '../transport/http-response';
 import { uploadHeadersTimeoutMs } from '../transport/limits';
+import { redactUrl } from '../transport/redact';
 import { withRetries } from '../transport/retry';
 import { protocolError } from '../transport/transport-errors';
 import { ChunkedBody } from './chunked-body';
@@ -110,8 +112,7 @@ class Sending {
       let url = first;
       for (let start = 0; start < size;) {
         const sizeBytes = Math.min(chunkBytes, size - start);
-        const open = (): Promise<Readable> => Promise.resolve(body.next(sizeBytes));
-        const response = await this.#request('PATCH', url, { sizeBytes, open }, start);
+        const response = await this.#request('PATCH', url, onceOnly(body, sizeBytes, url), start);
         ({ url } = sessionOf(response));
         start += sizeBytes;
       }
@@ -122,12 +123,7 @@ class Sending {
     }
   }
 
-  async #request(
-    method: 'PUT' | 'PATCH',
-    target: URL,
-    body: { readonly sizeBytes: number; readonly open: () => Promise<Readable> },
-    chunkStart?: number,
-  ): Promise<HttpResponse> {
+  async #request(method: 'PUT' | 'PATCH', target: URL, body: StreamedBody, chunkStart?: number): Promise<HttpResponse> {
     const { context, options } = this;
     const end = chunkStart === undefined ? undefined : chunkStart + body.sizeBytes - 1;
     const response = await context.transport.send({
@@ -159,6 +155,23 @@ class Sending {
     verified.once('error', (error) => (this.sourceError = error));
     return pipeline(verified, counted, () => undefined);
   }
+}
+
+/**
+ * A chunk as a body that can be sent once: its bytes are gone when the registry asks for a new token or redirects. Then
+ * the upload starts over from its source, like after any failure that passes.
+ */
+function onceOnly(body: ChunkedBody, sizeBytes: number, url: URL): StreamedBody {
+  let opened = false;
+  const open = (): Promise<Readable> => {
+    if (opened) {
+      const label = { host: url.host, request: `PATCH ${redactUrl(url)}` };
+      return Promise.reject(interrupted(label, 'a chunk has to be sent again'));
+    }
+    opened = true;
+    return Promise.resolve(body.next(sizeBytes));
+  };
+  return { sizeBytes, open };
 }
 
 /** The query of a `Location` is the registry's own business: the digest is added to it, nothing is rewritten. */

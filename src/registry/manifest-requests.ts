@@ -1,5 +1,6 @@
 import type { CallOptions, StoredManifest } from '../content/contract';
 import { verifyBytes } from '../content/verify';
+import { isCodedError } from '../diagnostics/coded-error';
 import type { Descriptor } from '../oci/descriptor';
 import { algorithmOf, digestOf, isDigest, type Digest } from '../oci/digest';
 import { maxManifestBytes, parseManifest } from '../oci/manifest';
@@ -91,6 +92,14 @@ export async function sendManifest(
   }
   return descriptor;
 }
+
+/** Whether a registry refused a manifest because it misses a blob that the manifest points at. */
+export function lacksBlobs(error: unknown): boolean {
+  return isCodedError(error, 'REGISTRY_RESPONSE') && error.detail.codes.some((code) => missingBlobCodes.has(code));
+}
+
+/** The second is what Docker's registry says where the specification has the first. */
+const missingBlobCodes: ReadonlySet<string> = new Set(['MANIFEST_BLOB_UNKNOWN', 'BLOB_UNKNOWN']);
 
 /** Deletes a manifest, or only a tag; false if it was not there. */
 export async function deleteByReference(

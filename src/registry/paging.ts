@@ -1,7 +1,6 @@
 import type { CallOptions } from '../content/contract';
 import type { HttpResponse } from '../transport/http-response';
 import { resolveUrl } from '../transport/hop-client';
-import { maxPages } from '../transport/limits';
 import { protocolError } from '../transport/transport-errors';
 import { ask, pull, type RepositoryContext } from './repository-context';
 
@@ -10,13 +9,14 @@ export const maxPageBytes = 4 * 1024 * 1024;
 
 /**
  * The pages of a listing, following `Link` (RFC 8288): on the registry's own origin only, no page twice, at most
- * {@link maxPages}. Nothing comes where the first page is not there (404).
+ * `maxListPages`. Nothing comes where the first page is not there (404).
  */
 export async function* pages(
   context: RepositoryContext,
   first: string,
   options: CallOptions & { readonly headers?: Readonly<Record<string, string>> } = {},
 ): AsyncGenerator<{ readonly bytes: Buffer; readonly response: HttpResponse }> {
+  const { maxListPages } = context;
   const seen = new Set<string>();
   let target: string | URL = first;
   for (;;) {
@@ -42,7 +42,9 @@ export async function* pages(
       throw protocolError(response.label, 'the next page of the listing is on another server');
     }
     if (seen.has(next.href)) throw protocolError(response.label, 'the pages of the listing run in a circle');
-    if (seen.size >= maxPages) throw protocolError(response.label, `the listing has more than ${maxPages} pages`);
+    if (seen.size >= maxListPages) {
+      throw protocolError(response.label, `the listing has more than ${maxListPages} pages`);
+    }
     target = next;
   }
 }

@@ -1,5 +1,7 @@
 import type { Reference } from '../oci/reference';
+import { maxPages } from '../transport/limits';
 import type { Transport } from '../transport/transport';
+import { KnownBlobs } from './known-blobs';
 import { defaultLaneSizes, Lanes, type LaneSizes } from './lanes';
 import { RegistryRepository } from './registry-repository';
 import { BlobTraffic, type TrafficReport } from './traffic';
@@ -11,13 +13,15 @@ export interface RegistryClientOptions {
   readonly lanes?: Partial<LaneSizes>;
   /** Sends blobs in chunks of so many bytes. Default: each blob in one request, which every registry takes. */
   readonly uploadChunkBytes?: number;
+  /** Pages that one listing follows. Default 10,000. */
+  readonly maxListPages?: number;
 }
 
 /** Repositories of any registry, over one transport with its connections and tokens, with queues per registry. */
 export class RegistryClient {
   readonly #options: RegistryClientOptions;
   readonly #traffic = new BlobTraffic();
-  readonly #lanes = new Map<string, Lanes>();
+  readonly #registries = new Map<string, RegistryState>();
   readonly #repositories = new Map<string, RegistryRepository>();
 
   constructor(options: RegistryClientOptions) {
@@ -29,14 +33,15 @@ export class RegistryClient {
     const name = `${host}/${repository}`;
     let found = this.#repositories.get(name);
     if (found === undefined) {
-      const { transport, uploadChunkBytes } = this.#options;
+      const { maxListPages = maxPages, transport, uploadChunkBytes } = this.#options;
       found = new RegistryRepository({
         transport: transport.registry(host),
-        lanes: this.#lanesOf(host),
+        ...this.#stateOf(host),
         traffic: this.#traffic,
         repository,
         name,
         uploadChunkBytes,
+        maxListPages,
       });
       this.#repositories.set(name, found);
     }
@@ -51,12 +56,18 @@ export class RegistryClient {
     return { requests, requestsByKind, bytesSent, bytesReceived };
   }
 
-  #lanesOf(host: string): Lanes {
-    let lanes = this.#lanes.get(host);
-    if (lanes === undefined) {
-      lanes = new Lanes({ ...defaultLaneSizes, ...this.#options.lanes });
-      this.#lanes.set(host, lanes);
+  #stateOf(host: string): RegistryState {
+    let state = this.#registries.get(host);
+    if (state === undefined) {
+      state = { lanes: new Lanes({ ...defaultLaneSizes, ...this.#options.lanes }), known: new KnownBlobs() };
+      this.#registries.set(host, state);
     }
-    return lanes;
+    return state;
   }
+}
+
+/** What the repositories of one registry share. */
+interface RegistryState {
+  readonly lanes: Lanes;
+  readonly known: KnownBlobs;
 }

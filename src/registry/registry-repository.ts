@@ -12,15 +12,24 @@ import type {
 import { isCodedError } from '../diagnostics/coded-error';
 import type { Descriptor } from '../oci/descriptor';
 import type { Digest } from '../oci/digest';
+import { childrenOf, parseManifest } from '../oci/manifest';
+import { tryParseReference } from '../oci/reference';
+import type { RepositoryScope } from '../transport/scope';
 import { openBlob } from './blob-download';
 import { sessionOf, uploadBlob, type UploadSession } from './blob-upload';
-import { deleteByReference, fetchManifest, resolveManifest, sendManifest } from './manifest-requests';
+import { deleteByReference, fetchManifest, lacksBlobs, resolveManifest, sendManifest } from './manifest-requests';
 import { listReferrers, type ReferrersOptions } from './referrers';
 import { askHeaders, pathOf, pull, push, type RepositoryContext } from './repository-context';
 import { listTags } from './tags';
 
 /** containerd's note on a descriptor: which repositories of a host have the blob, separated by commas. */
 const sourceAnnotationPrefix = 'containerd.io/distribution.source.';
+/** Whether an annotation, which anyone may have written, names a repository. */
+function isRepositoryPath(name: string, host: string): boolean {
+  const parsed = tryParseReference(`${host}/${name}`);
+  return parsed.ok && parsed.reference.repository === name;
+}
+
 /** Repositories that are tried for a mount before the bytes are sent. */
 const maxMountCandidates = 2;
 
@@ -34,6 +43,8 @@ export class RegistryRepository implements ContentStore, Mounter {
   readonly #context: RepositoryContext;
   /** Sessions that the registry opened in answer to a mount: the upload that follows uses them. */
   readonly #sessions = new Map<Digest, UploadSession>();
+  /** Blobs that the registry claims to have, with what could be sent in case it has them not. */
+  readonly #claimed = new Map<Digest, { readonly descriptor: Descriptor; readonly source: BlobSource }>();
 
   constructor(context: RepositoryContext) {
     this.#context = context;
@@ -45,41 +56,55 @@ export class RegistryRepository implements ContentStore, Mounter {
   }
 
   /** False also where the registry has a blob of that digest with another size: it cannot be the same one. */
-  async has(descriptor: Descriptor, { signal }: CallOptions = {}): Promise<boolean> {
-    const response = await askHeaders(this.#context, {
-      method: 'HEAD',
-      target: pathOf(this.#context, `blobs/${descriptor.digest}`),
-      scopes: [pull(this.#context.repository)],
-      expect: [200, 404],
-      signal,
-    });
-    const length = response.headers['content-length'];
-    return response.status === 200 && (length === undefined || Number(length) === descriptor.size);
+  has(descriptor: Descriptor, options: CallOptions = {}): Promise<boolean> {
+    return this.#ask(descriptor, pull(this.#context.repository), options);
   }
 
   open(descriptor: Descriptor, options?: OpenOptions): Promise<Readable> {
     return openBlob(this.#context, descriptor, options);
   }
 
-  /** Mounts the blob where its annotations name a repository of this registry that has it, else sends it. */
+  /**
+   * Sends nothing if the blob is known to be here. Mounts it where its annotations, or what this client has seen so far,
+   * name a repository of this registry that has it; else sends it. A blob that this repository could not give is sent
+   * without asking: what a HEAD says of it is not to be believed.
+   */
   async put(descriptor: Descriptor, source: BlobSource, options: PutOptions = {}): Promise<PutOutcome> {
-    if (await this.has(descriptor, options)) return 'already-present';
-    for (const repository of this.#mountCandidates(descriptor)) {
-      if (await this.mount(descriptor, repository, options)) return 'mounted';
+    const outcome = await this.#put(descriptor, source, options);
+    if (outcome === 'written') this.#claimed.delete(descriptor.digest);
+    else this.#claimed.set(descriptor.digest, { descriptor, source });
+    return outcome;
+  }
+
+  async #put(descriptor: Descriptor, source: BlobSource, options: PutOptions): Promise<PutOutcome> {
+    options.signal?.throwIfAborted();
+    const { digest } = descriptor;
+    const { known, lanes, repository } = this.#context;
+    if (!known.isDoubted(digest, repository)) {
+      if (known.has(digest, repository)) return 'already-present';
+      // Asked with the right to push, so that the upload that follows needs no other token.
+      if (await this.#ask(descriptor, push(repository), options)) return 'already-present';
+      for (const from of this.#mountCandidates(descriptor)) {
+        if (await this.mount(descriptor, from, options)) return 'mounted';
+      }
     }
-    const session = this.#sessions.get(descriptor.digest);
-    this.#sessions.delete(descriptor.digest);
+    const session = this.#sessions.get(digest);
+    this.#sessions.delete(digest);
     const send = (): Promise<void> => uploadBlob(this.#context, { descriptor, source, session }, options);
-    await this.#context.lanes.uploads.run(send, options.signal);
+    await lanes.uploads.run(send, options.signal);
+    known.add(digest, repository);
     return 'written';
   }
 
   /**
-   * False also where the other repository cannot be read: then the bytes have to be sent. The session that the
-   * registry offers instead is kept for the next {@link put} of the blob.
+   * False also where the other repository cannot be read: then the bytes have to be sent, and nothing else is tried to
+   * be mounted from there. The session that the registry offers instead is kept for the next {@link put} of the blob.
    */
   async mount(descriptor: Descriptor, fromRepository: string, { signal }: CallOptions = {}): Promise<boolean> {
     const { digest } = descriptor;
+    const { known, repository } = this.#context;
+    signal?.throwIfAborted();
+    if (!known.mayMount(fromRepository, repository)) return false;
     const query = new URLSearchParams({ mount: digest, from: fromRepository });
     try {
       const response = await askHeaders(this.#context, {
@@ -90,15 +115,19 @@ export class RegistryRepository implements ContentStore, Mounter {
         expect: [201, 202],
         signal,
       });
-      if (response.status === 201) return true;
+      if (response.status === 201) {
+        known.add(digest, repository);
+        return true;
+      }
       this.#sessions.set(digest, sessionOf(response));
       return false;
     } catch (error) {
       const refused =
         isCodedError(error, 'REGISTRY_UNAUTHORIZED') ||
         (isCodedError(error, 'REGISTRY_RESPONSE') && !error.detail.transient);
-      if (refused) return false;
-      throw error;
+      if (!refused) throw error;
+      known.refuseMounts(fromRepository, repository);
+      return false;
     }
   }
 
@@ -110,11 +139,20 @@ export class RegistryRepository implements ContentStore, Mounter {
     return fetchManifest(this.#context, reference, options);
   }
 
-  putManifest(
+  /**
+   * Where the registry turns the manifest down for a blob that it claimed to have when it was put, that blob is sent after
+   * all, from the source that was given then, and the manifest once more.
+   */
+  async putManifest(
     manifest: { readonly mediaType: string; readonly bytes: Uint8Array },
-    options?: CallOptions & { readonly tag?: string },
+    options: CallOptions & { readonly tag?: string } = {},
   ): Promise<Descriptor> {
-    return sendManifest(this.#context, manifest, options);
+    try {
+      return await sendManifest(this.#context, manifest, options);
+    } catch (error) {
+      if (!lacksBlobs(error) || !(await this.#sendClaimed(manifest.bytes, options))) throw error;
+      return sendManifest(this.#context, manifest, options);
+    }
   }
 
   tags(options?: CallOptions): AsyncIterable<string> {
@@ -131,14 +169,44 @@ export class RegistryRepository implements ContentStore, Mounter {
   }
 
   deleteBlob(descriptor: Descriptor, options?: CallOptions): Promise<boolean> {
+    this.#context.known.forget(descriptor.digest, this.#context.repository);
     return deleteByReference(this.#context, `blobs/${descriptor.digest}`, options);
   }
 
-  #mountCandidates({ annotations }: Descriptor): readonly string[] {
-    const noted = annotations?.[sourceAnnotationPrefix + this.#context.transport.host] ?? '';
-    return noted
-      .split(',')
-      .filter((repository) => repository !== '' && repository !== this.#context.repository)
+  /** Whether there was something to send. */
+  async #sendClaimed(manifest: Uint8Array, { signal }: CallOptions): Promise<boolean> {
+    const { known, repository } = this.#context;
+    const children = childrenOf(parseManifest(manifest));
+    const claimed = new Set(
+      children.map(({ digest }) => this.#claimed.get(digest)).filter((blob) => blob !== undefined),
+    );
+    for (const { digest } of children) known.doubt(digest, repository);
+    const call = signal === undefined ? {} : { signal };
+    await Promise.all([...claimed].map(({ descriptor, source }) => this.put(descriptor, source, call)));
+    return claimed.size > 0;
+  }
+
+  async #ask(descriptor: Descriptor, scope: RepositoryScope, { signal }: CallOptions): Promise<boolean> {
+    const { known, repository } = this.#context;
+    const response = await askHeaders(this.#context, {
+      method: 'HEAD',
+      target: pathOf(this.#context, `blobs/${descriptor.digest}`),
+      scopes: [scope],
+      expect: [200, 404],
+      signal,
+    });
+    const length = response.headers['content-length'];
+    const found = response.status === 200 && (length === undefined || Number(length) === descriptor.size);
+    if (found && !known.isDoubted(descriptor.digest, repository)) known.add(descriptor.digest, repository);
+    if (!found) known.forget(descriptor.digest, repository);
+    return found;
+  }
+
+  #mountCandidates({ annotations, digest }: Descriptor): readonly string[] {
+    const { known, repository, transport } = this.#context;
+    const noted = annotations?.[sourceAnnotationPrefix + transport.host] ?? '';
+    return [...new Set([...known.mountSources(digest, repository), ...noted.split(',')])]
+      .filter((name) => name !== repository && isRepositoryPath(name, transport.host))
       .slice(0, maxMountCandidates);
   }
 }

@@ -1,6 +1,7 @@
 import type { RegistryTransport, RegistryRequest } from '../transport/registry-transport';
 import type { HttpResponse } from '../transport/http-response';
 import type { RepositoryScope } from '../transport/scope';
+import type { KnownBlobs } from './known-blobs';
 import type { Lanes } from './lanes';
 import type { BlobTraffic } from './traffic';
 
@@ -9,10 +10,14 @@ export interface RepositoryContext {
   readonly transport: RegistryTransport;
   readonly lanes: Lanes;
   readonly traffic: BlobTraffic;
+  /** Of the whole registry. */
+  readonly known: KnownBlobs;
   /** Path without host: `acme/cache`. */
   readonly repository: string;
   /** With host, for messages. */
   readonly name: string;
+  /** Pages that one listing follows. */
+  readonly maxListPages: number;
   /** Bytes per PATCH where uploads are to go in chunks; undefined for one PUT. */
   readonly uploadChunkBytes: number | undefined;
 }

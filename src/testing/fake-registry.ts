@@ -36,6 +36,8 @@ export const fakeCredentials = { username: 'user', password: 'correct-horse' } a
 export class FakeRegistry implements AsyncDisposable {
   readonly log: LoggedRequest[] = [];
   readonly auth: FakeAuth;
+  /** Connections that were opened so far. */
+  connections = 0;
   readonly #faults = new FaultPlan();
   readonly #transports: Transport[] = [];
   readonly #server: Server;
@@ -53,6 +55,7 @@ export class FakeRegistry implements AsyncDisposable {
     this.#server = createServer((request, response) => {
       void this.#answer(request, response, () => handler(request, response));
     });
+    this.#server.on('connection', () => this.connections++);
   }
 
   static async start(options: FakeRegistryOptions = {}): Promise<FakeRegistry> {
@@ -93,7 +96,7 @@ export class FakeRegistry implements AsyncDisposable {
 
   /** A client with the right credentials and short waits, closed with the rig. */
   client(settings: TransportSettings & Omit<RegistryClientOptions, 'transport'> = {}): RegistryClient {
-    const { lanes, uploadChunkBytes, ...transportSettings } = settings;
+    const { lanes, maxListPages, uploadChunkBytes, ...transportSettings } = settings;
     const transport = new Transport({
       credentials: { get: () => Promise.resolve({ kind: 'password', ...fakeCredentials }) },
       ...transportSettings,
@@ -103,6 +106,7 @@ export class FakeRegistry implements AsyncDisposable {
     return new RegistryClient({
       transport,
       ...(lanes === undefined ? {} : { lanes }),
+      ...(maxListPages === undefined ? {} : { maxListPages }),
       ...(uploadChunkBytes === undefined ? {} : { uploadChunkBytes }),
     });
   }

@@ -71,11 +71,13 @@ function runHelper(
     const child = spawn(program, ['get'], { env, shell: false, windowsHide: true, stdio: 'pipe', signal });
     const output = { stdout: [] as Buffer[], stderr: [] as Buffer[] };
     let total = 0;
+    // Grandchildren may hold the pipes open, and with them this process: nobody waits for those.
+    const letGo = (): void => {
+      for (const stream of child.stdio) stream?.destroy();
+    };
     const end = (kind: 'timeout' | 'too-much'): void => {
       child.kill('SIGKILL');
-      // Grandchildren may hold the pipes open: nobody waits for those.
-      child.stdout.destroy();
-      child.stderr.destroy();
+      letGo();
       resolve({ kind });
     };
     const timer = setTimeout(() => end('timeout'), timeoutMs);
@@ -88,6 +90,7 @@ function runHelper(
     }
     child.once('error', (error) => {
       clearTimeout(timer);
+      letGo();
       reject(error);
     });
     child.once('close', (code) => {

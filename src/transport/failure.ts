@@ -32,6 +32,9 @@ const hints: Readonly<Record<string, string>> = {
   ERR_SSL_WRONG_VERSION_NUMBER: 'the registry may speak plain HTTP: list it as insecure',
 };
 
+/** What an answer that is no HTTP makes undici throw, such as the body that a broken server sent after a HEAD. */
+const parserReason = /^HPE_/;
+
 /** Turns what the network stack threw into `REGISTRY_UNAVAILABLE`. Errors of ours pass through. */
 export function unavailable(label: RequestLabel, cause: unknown): CodedError {
   if (isCodedError(cause)) return cause;
@@ -41,9 +44,18 @@ export function unavailable(label: RequestLabel, cause: unknown): CodedError {
   return new CodedError(
     'REGISTRY_UNAVAILABLE',
     `${label.host} is not available (${label.request}): ${text}`,
-    { ...label, reason, transient: transientReasons.has(reason) },
+    { ...label, reason, transient: transientReasons.has(reason) || parserReason.test(reason) },
     { cause, ...(hint === undefined ? {} : { hint }) },
   );
+}
+
+/** An exchange that has to start over although the network did its part. */
+export function interrupted(label: RequestLabel, why: string): CodedError<'REGISTRY_UNAVAILABLE'> {
+  return new CodedError('REGISTRY_UNAVAILABLE', `${label.host} is not available (${label.request}): ${why}`, {
+    ...label,
+    reason: 'INTERRUPTED',
+    transient: true,
+  });
 }
 
 function reasonOf(error: unknown): string {

@@ -1,7 +1,7 @@
 import type { Readable } from 'node:stream';
 import type { Connections } from './connections';
 import { unavailable } from './failure';
-import { checkHop, type HopRules } from './hop-rules';
+import { checkHop, refusedHop, type HopRules } from './hop-rules';
 import { HttpResponse, type ResponseHeaders } from './http-response';
 import { bodyStallTimeoutMs, headersTimeoutMs, maxRedirects } from './limits';
 import { redactUrl } from './redact';
@@ -10,8 +10,12 @@ import { protocolError, type RequestLabel } from './transport-errors';
 export type HttpMethod = 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
 
 /** What a request carries. `open` is called anew for each attempt and hop. */
-export type RequestBody =
-  { readonly bytes: Uint8Array } | { readonly sizeBytes: number; readonly open: () => Promise<Readable> };
+export type RequestBody = { readonly bytes: Uint8Array } | StreamedBody;
+
+export interface StreamedBody {
+  readonly sizeBytes: number;
+  readonly open: () => Promise<Readable>;
+}
 
 export interface HopRequest {
   readonly method: HttpMethod;
@@ -20,6 +24,8 @@ export interface HopRequest {
   /** Sent to the origin of `url` only, never to where it redirects. */
   readonly authorization?: string | undefined;
   readonly body?: RequestBody | undefined;
+  /** Whether the body proves who we are: then it does not go where a redirect to another origin leads. Default false. */
+  readonly bodyIsSecret?: boolean;
   /** Default {@link headersTimeoutMs}. */
   readonly headersTimeoutMs?: number | undefined;
   readonly signal?: AbortSignal | undefined;
@@ -53,6 +59,9 @@ export async function sendThroughHops(
     const target = resolveUrl(location, url);
     if (target === undefined) throw protocolError(response.label, 'it redirects to what is no URL');
     checkHop(url, target, rules);
+    if (request.bodyIsSecret === true && target.origin !== request.url.origin) {
+      throw refusedHop(rules, target, 'credentials would go along');
+    }
     url = target;
   }
 }
@@ -81,6 +90,8 @@ async function exchange(request: HopRequest, withAuth: boolean, connections: Con
       body: body.stream ?? body.bytes ?? null,
       headersTimeout: request.headersTimeoutMs ?? headersTimeoutMs,
       bodyTimeout: bodyStallTimeoutMs,
+      // Without this, undici gives up the connection after each HEAD, and existence checks are most of what we send.
+      reset: false,
       ...(signal === undefined ? {} : { signal }),
     });
     return new HttpResponse(answer.statusCode, firstValues(answer.headers), url, label, answer.body);

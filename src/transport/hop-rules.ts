@@ -22,13 +22,7 @@ export interface HopRules {
  */
 export function checkHop(from: URL, target: URL, rules: HopRules): void {
   const refuse = (reason: string): never => {
-    const shown = redactUrl(target);
-    throw new CodedError(
-      'REDIRECT_REFUSED',
-      `${rules.origin.host} points to ${shown}, which is refused: ${reason}`,
-      { host: rules.origin.host, target: shown, reason },
-      { hint: `if that address is right, list "${target.host}" as an insecure registry` },
-    );
+    throw refusedHop(rules, target, reason, `if that address is right, list "${target.host}" as an insecure registry`);
   };
   if (target.protocol !== 'https:' && target.protocol !== 'http:') refuse('it is not HTTP');
   if (target.username !== '' || target.password !== '') refuse('it carries credentials');
@@ -36,4 +30,20 @@ export function checkHop(from: URL, target: URL, rules: HopRules): void {
   if (target.host === rules.origin.host || rules.trustedHosts.has(target.host)) return;
   if (isInternal(target)) refuse('it is an address of a private network');
   if (target.protocol === 'http:' && !isLoopback(target)) refuse('it is plain HTTP');
+}
+
+/** The error for an address that we do not go to. */
+export function refusedHop(
+  { origin }: Pick<HopRules, 'origin'>,
+  target: URL,
+  reason: string,
+  hint?: string,
+): CodedError<'REDIRECT_REFUSED'> {
+  const shown = redactUrl(target);
+  return new CodedError(
+    'REDIRECT_REFUSED',
+    `${origin.host} points to ${shown}, which is refused: ${reason}`,
+    { host: origin.host, target: shown, reason },
+    hint === undefined ? {} : { hint },
+  );
 }

@@ -8,7 +8,7 @@ export function apiHostOf(host: string): string {
   return apiHosts[host] ?? host;
 }
 
-/** Addresses that a public server has no business pointing at (RFC 1918, 4193, 3927, 4291, 6598). */
+/** Addresses that a public server has no business pointing at (RFC 1918, 4193, 3927, 4291, 6598, 6890). */
 const internal = new BlockList();
 for (const [network, prefix] of [
   ['0.0.0.0', 8],
@@ -17,15 +17,22 @@ for (const [network, prefix] of [
   ['127.0.0.0', 8],
   ['169.254.0.0', 16],
   ['172.16.0.0', 12],
+  ['192.0.0.0', 24],
   ['192.168.0.0', 16],
+  ['198.18.0.0', 15],
+  ['224.0.0.0', 4],
+  ['240.0.0.0', 4],
 ] as const) {
   internal.addSubnet(network, prefix, 'ipv4');
 }
 for (const [network, prefix] of [
-  ['::', 128],
-  ['::1', 128],
+  // Unspecified, loopback, and IPv4 in its obsolete forms, which some systems route all the same.
+  ['::', 96],
+  ['::ffff:0:0:0', 96],
   ['fc00::', 7],
   ['fe80::', 10],
+  ['fec0::', 10],
+  ['ff00::', 8],
 ] as const) {
   internal.addSubnet(network, prefix, 'ipv6');
 }

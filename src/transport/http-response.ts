@@ -1,5 +1,6 @@
 import type { Readable } from 'node:stream';
 import { unavailable } from './failure';
+import { maxErrorBodyBytes } from './limits';
 import { protocolError, type RequestLabel } from './transport-errors';
 
 /** Headers by lower-case name; of several values, the first. */
@@ -7,6 +8,8 @@ export type ResponseHeaders = Readonly<Record<string, string | undefined>>;
 
 /** An answer whose headers are here. Its body has to be read or discarded, or the socket stays taken. */
 export class HttpResponse {
+  #excerpt: Promise<Buffer> | undefined;
+
   constructor(
     readonly status: number,
     readonly headers: ResponseHeaders,
@@ -26,19 +29,19 @@ export class HttpResponse {
     return bytes;
   }
 
-  /** The first `maxBytes` of the body as text, for error messages. */
-  async excerpt(maxBytes: number): Promise<string> {
-    try {
-      return (await this.#read(maxBytes)).bytes.toString('utf8');
-    } catch {
+  /** The first {@link maxErrorBodyBytes} of the body as text, for error messages; the same on each call. */
+  async excerpt(): Promise<string> {
+    this.#excerpt ??= this.#read(maxErrorBodyBytes).then(
+      ({ bytes }) => bytes,
       // The status counts more than how its explanation broke.
-      return '';
-    }
+      () => Buffer.alloc(0),
+    );
+    return (await this.#excerpt).toString('utf8');
   }
 
-  /** Throws the body away. Small rests are read, so that the connection can be used again. */
+  /** Lets the body go, of which {@link excerpt} still has the beginning. Small ones leave the connection usable. */
   async discard(): Promise<void> {
-    await this.excerpt(discardBytes);
+    await this.excerpt();
   }
 
   async #read(maxBytes: number): Promise<{ readonly bytes: Buffer; readonly complete: boolean }> {
@@ -57,5 +60,3 @@ export class HttpResponse {
     return { bytes: Buffer.concat(chunks), complete: true };
   }
 }
-
-const discardBytes = 64 * 1024;

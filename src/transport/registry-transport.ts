@@ -5,6 +5,8 @@ import type { CredentialSource } from './credentials';
 import { checkHop, type HopRules } from './hop-rules';
 import { sendThroughHops, type HopObserver, type HopRequest, type HttpMethod, type RequestBody } from './hop-client';
 import type { HttpResponse } from './http-response';
+import { Introduction } from './introduction';
+import { speaksNoTls } from './origins';
 import { responseError } from './response-error';
 import { withRetries, type RetryPolicy } from './retry';
 import { scopeSet, type RepositoryScope } from './scope';
@@ -26,7 +28,10 @@ export interface RegistryRequest {
 export interface RegistryTransportOptions {
   /** As the user names it: `docker.io`, `localhost:5000`. */
   readonly host: string;
-  readonly rules: HopRules;
+  /** Where its API may be; the others are tried where the first one speaks no TLS. */
+  readonly origins: readonly [URL, ...URL[]];
+  /** As {@link HopRules} has them. */
+  readonly trustedHosts: HopRules['trustedHosts'];
   readonly connections: Connections;
   readonly credentials: CredentialSource;
   readonly retry: RetryPolicy;
@@ -44,15 +49,22 @@ export class RegistryTransport {
   readonly retry: RetryPolicy;
   readonly #options: RegistryTransportOptions;
   readonly #auth: Authenticator;
+  readonly #rules: { origin: URL; readonly trustedHosts: HopRules['trustedHosts'] };
+  /** Empty as soon as the registry has answered: from then on it is where it is. */
+  #otherOrigins: readonly URL[];
+  readonly #introduction = new Introduction();
 
   constructor(options: RegistryTransportOptions) {
-    const { credentials, host, now, retry, rules } = options;
+    const { credentials, host, now, origins, retry, trustedHosts } = options;
+    const [origin, ...others] = origins;
     this.host = host;
     this.retry = retry;
     this.#options = options;
+    this.#rules = { origin, trustedHosts };
+    this.#otherOrigins = others;
     this.#auth = new Authenticator({
       host,
-      rules,
+      rules: this.#rules,
       credentials,
       now,
       send: (request) => this.#send(request),
@@ -71,8 +83,25 @@ export class RegistryTransport {
    * @throws CodedError `REGISTRY_RESPONSE`, `REGISTRY_UNAUTHORIZED`, `REGISTRY_UNAVAILABLE`, `REDIRECT_REFUSED`,
    *   `REGISTRY_PROTOCOL`, `CREDENTIALS_UNREADABLE`, or what opening the body threw.
    */
-  async send(request: RegistryRequest): Promise<HttpResponse> {
-    const { origin } = this.#options.rules;
+  send(request: RegistryRequest): Promise<HttpResponse> {
+    return this.#introduction.run(() => this.#reach(request), request.signal);
+  }
+
+  async #reach(request: RegistryRequest): Promise<HttpResponse> {
+    for (;;) {
+      try {
+        return await this.#converse(request);
+      } catch (error) {
+        const [next, ...others] = this.#otherOrigins;
+        if (next === undefined || !speaksNoTls(error)) throw error;
+        this.#rules.origin = next;
+        this.#otherOrigins = others;
+      }
+    }
+  }
+
+  async #converse(request: RegistryRequest): Promise<HttpResponse> {
+    const { origin } = this.#rules;
     const url = this.resolve(request.target);
     // What lies elsewhere gets no credentials of this registry, and what it asks for is not answered.
     const own = url.origin === origin.origin;
@@ -82,18 +111,15 @@ export class RegistryTransport {
       const { method, body, headersTimeoutMs, signal } = request;
       const headers = { 'accept-encoding': 'identity', ...request.headers };
       const response = await this.#send({ method, url, headers, authorization, body, headersTimeoutMs, signal });
+      this.#otherOrigins = [];
       if (request.expect.includes(response.status)) return response;
-      try {
-        const asked = response.status === 401 && own && response.url.origin === origin.origin;
-        const challenge = response.headers['www-authenticate'];
-        const again =
-          asked &&
-          round < maxAuthRounds &&
-          (await this.#auth.learn({ url, challenge }, { sent: authorization, signal }));
-        if (!again) throw await this.#refuse(response);
-      } finally {
-        await response.discard();
-      }
+      // Read first, so that the question for a token can go over the same connection.
+      await response.discard();
+      const asked = response.status === 401 && own && response.url.origin === origin.origin;
+      const challenge = response.headers['www-authenticate'];
+      const again =
+        asked && round < maxAuthRounds && (await this.#auth.learn({ url, challenge }, { sent: authorization, signal }));
+      if (!again) throw await this.#refuse(response);
     }
   }
 
@@ -103,16 +129,16 @@ export class RegistryTransport {
    * @throws CodedError `REDIRECT_REFUSED`.
    */
   resolve(target: string | URL): URL {
-    const { origin } = this.#options.rules;
+    const { origin } = this.#rules;
     if (typeof target === 'string') return new URL(target, origin);
-    if (target.origin !== origin.origin) checkHop(origin, target, this.#options.rules);
+    if (target.origin !== origin.origin) checkHop(origin, target, this.#rules);
     return target;
   }
 
   #send(request: HopRequest): Promise<HttpResponse> {
-    const { connections, observe, rules, userAgent } = this.#options;
+    const { connections, observe, userAgent } = this.#options;
     const headers = { 'user-agent': userAgent, ...request.headers };
-    return sendThroughHops({ ...request, headers }, { connections, rules, observe });
+    return sendThroughHops({ ...request, headers }, { connections, rules: this.#rules, observe });
   }
 
   #refuse(response: HttpResponse): Promise<CodedError> {

@@ -1,6 +1,5 @@
 import { CodedError } from '../diagnostics/coded-error';
 import type { HttpResponse } from './http-response';
-import { maxErrorBodyBytes } from './limits';
 import { redactText } from './redact';
 import { parseRetryAfter } from './retry';
 import './transport-errors';
@@ -23,9 +22,9 @@ export async function responseError(response: HttpResponse, context: ResponseErr
   const { status, headers } = response;
   const { host } = context;
   const { request } = response.label;
-  const text = await response.excerpt(maxErrorBodyBytes);
+  const text = await response.excerpt();
   const { codes, words } = readErrors(text);
-  const throttled = isThrottled(status, text, headers['retry-after']);
+  const throttled = isThrottled(response, text);
   const said = words === '' ? '' : `: ${words}`;
   if ((status === 401 || status === 403) && !throttled) {
     const message = `${host} does not allow ${request} (${status})${said}`;
@@ -53,10 +52,12 @@ const hints: Readonly<Record<number, string>> = {
   413: 'a proxy in front of the registry limits the size of uploads (nginx: client_max_body_size)',
 };
 
-/** GHCR tells of its secondary rate limit by a 403, others send 403 with `Retry-After`. */
-function isThrottled(status: number, body: string, retryAfter: string | undefined): boolean {
+/** GHCR tells of its secondary rate limit by a 403, of which a HEAD shows headers only; others add `Retry-After`. */
+function isThrottled({ headers, status }: HttpResponse, body: string): boolean {
   if (status === 429) return true;
-  return status === 403 && (retryAfter !== undefined || /(?:secondary )?rate limit|abuse detection/i.test(body));
+  if (status !== 403) return false;
+  const spent = headers['retry-after'] !== undefined || headers['x-ratelimit-remaining'] === '0';
+  return spent || /rate limit|abuse detection/i.test(body);
 }
 
 function accessHint(status: number, { host, credentials }: ResponseErrorContext): string {

@@ -70,7 +70,8 @@ function postRequest({ endpoint, scopes, signal }: TokenRequest, grant: Readonly
   const form = new URLSearchParams({ ...grant, client_id: clientId, scope: formatScopes(scopes).join(' ') });
   if (endpoint.service !== undefined) form.set('service', endpoint.service);
   const headers = { ...jsonHeaders, 'content-type': 'application/x-www-form-urlencoded' };
-  return { method: 'POST', url: endpoint.realm, headers, body: { bytes: Buffer.from(form.toString()) }, signal };
+  const body = { bytes: Buffer.from(form.toString()) };
+  return { method: 'POST', url: endpoint.realm, headers, body, bodyIsSecret: true, signal };
 }
 
 const jsonHeaders = { accept: 'application/json', 'accept-encoding': 'identity' };

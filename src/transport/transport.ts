@@ -1,8 +1,8 @@
 import { Connections } from './connections';
 import type { CredentialSource } from './credentials';
-import { apiHostOf, isLoopback } from './hosts';
 import { sendThroughHops, type HopObserver } from './hop-client';
 import type { HttpResponse } from './http-response';
+import { originsOf } from './origins';
 import type { ProxySettings } from './proxy-rules';
 import { RegistryTransport } from './registry-transport';
 import { RequestCounts, requestKind } from './request-counts';
@@ -96,7 +96,8 @@ export class Transport implements AsyncDisposable {
     const { credentials, now, retry, userAgent } = this.#settings;
     return new RegistryTransport({
       host,
-      rules: { origin: this.#originOf(host), trustedHosts: this.#insecure },
+      origins: originsOf(host, this.#insecure),
+      trustedHosts: this.#insecure,
       connections: this.#connections,
       credentials: credentials ?? { get: () => Promise.resolve(undefined) },
       retry: { ...defaultRetryPolicy, ...retry },
@@ -110,10 +111,4 @@ export class Transport implements AsyncDisposable {
     this.#requests.add(requestKind(hop.method, hop.url.pathname));
     this.#settings.observe?.(hop);
   };
-
-  #originOf(host: string): URL {
-    const secure = new URL(`https://${apiHostOf(host)}`);
-    const plain = isLoopback(secure) || this.#insecure.has(host);
-    return plain ? new URL(`http://${apiHostOf(host)}`) : secure;
-  }
 }

@@ -1,0 +1,155 @@
+import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
+import { Readable } from 'node:stream';
+import { buffer } from 'node:stream/consumers';
+import { describe, test } from 'node:test';
+import type { BlobSource } from '../content/contract';
+import { isCodedError } from '../diagnostics/coded-error';
+import { sampleBlob } from '../testing/content-store-contract';
+import { FakeRegistry } from '../testing/fake-registry';
+import type { FaultEffect } from '../testing/fake-registry-fault';
+
+const content = randomBytes(300_000);
+const blob = sampleBlob(content);
+const status = (code: number, more: { headers?: Record<string, string>; body?: string } = {}): FaultEffect => ({
+  kind: 'status',
+  status: code,
+  ...more,
+});
+
+/** The blob's source, counting how often it was opened. */
+function counted(): { readonly source: BlobSource; readonly opened: () => number } {
+  let opened = 0;
+  return { source: (options) => (opened++, blob.source(options)), opened: () => opened };
+}
+
+describe('requests that failed for the moment', () => {
+  const passing: readonly (readonly [what: string, effect: FaultEffect])[] = [
+    ['429', status(429)],
+    ['500', status(500)],
+    ['503 with Retry-After', status(503, { headers: { 'retry-after': '1' } })],
+    ['403 without requests left', status(403, { headers: { 'x-ratelimit-remaining': '0' } })],
+    ['403 with Retry-After', status(403, { headers: { 'retry-after': '1' } })],
+    ['a connection that is reset', { kind: 'reset' }],
+  ];
+  for (const [what, effect] of passing) {
+    test(`${what} is tried again`, async () => {
+      await using registry = await FakeRegistry.start({ faults: [{ on: 'HEAD manifest', times: 2, ...effect }] });
+      assert.equal(await registry.repository().resolve('v1'), undefined);
+      assert.deepEqual(registry.count(), { 'HEAD manifest': 3 });
+    });
+  }
+
+  test('403 is tried again where its body tells of a rate limit', async () => {
+    const body = '{"message":"You have exceeded a secondary rate limit. Please wait a few minutes"}';
+    await using registry = await FakeRegistry.start({ faults: [{ on: 'GET manifest', ...status(403, { body }) }] });
+    assert.equal(await registry.repository().getManifest('v1'), undefined);
+    assert.deepEqual(registry.count(), { 'GET manifest': 2 });
+  });
+
+  for (const code of [400, 403, 405, 501]) {
+    test(`${code} is not`, async () => {
+      await using registry = await FakeRegistry.start({ faults: [{ on: 'HEAD manifest', ...status(code) }] });
+      await assert.rejects(registry.repository().resolve('v1'));
+      assert.deepEqual(registry.count(), { 'HEAD manifest': 1 });
+    });
+  }
+
+  test('Retry-After is waited for, up to its cap', async () => {
+    await using registry = await FakeRegistry.start();
+    const headers = { 'retry-after': '3600' };
+    registry.addFaults({ on: 'HEAD manifest', ...status(429, { headers }) });
+    const start = performance.now();
+    await registry.repository('acme/app', { retry: { maxRetryAfterMs: 300 } }).resolve('v1');
+    const waitedMs = performance.now() - start;
+    assert.ok(waitedMs >= 295 && waitedMs < 5000, `${waitedMs} ms`);
+  });
+
+  test('attempts have an end, and the last answer comes out', async () => {
+    await using registry = await FakeRegistry.start({ faults: [{ on: 'HEAD manifest', times: 99, ...status(429) }] });
+    await assert.rejects(registry.repository().resolve('v1'), (error) => {
+      assert.ok(isCodedError(error, 'REGISTRY_RESPONSE'));
+      assert.deepEqual([error.detail.status, error.detail.transient], [429, true]);
+      return true;
+    });
+    assert.equal(registry.log.length, 5);
+  });
+});
+
+describe('uploads', () => {
+  for (const [what, effect] of [
+    ['503', status(503)],
+    ['a reset', { kind: 'reset' }],
+    ['429', status(429)],
+  ] as const) {
+    test(`start over with a new session and a new source after ${what} to the PUT`, async () => {
+      await using registry = await FakeRegistry.start({ faults: [{ on: 'PUT blob', ...effect }] });
+      const { source, opened } = counted();
+      const repository = registry.repository();
+      assert.equal(await repository.put(blob.descriptor, source), 'written');
+      assert.deepEqual(registry.count(), { 'HEAD blob': 1, 'POST blob': 2, 'PUT blob': 2 });
+      assert.equal(opened(), 2);
+      assert.ok((await buffer(await repository.open(blob.descriptor))).equals(content));
+    });
+  }
+
+  test('in chunks start over, too', async () => {
+    await using registry = await FakeRegistry.start();
+    registry.addFaults({ on: 'PATCH blob', after: 1, ...status(503) });
+    const repository = registry.repository('acme/app', { uploadChunkBytes: 100_000 });
+    assert.equal(await repository.put(blob.descriptor, counted().source), 'written');
+    assert.deepEqual(registry.count(), { 'HEAD blob': 1, 'POST blob': 2, 'PATCH blob': 5, 'PUT blob': 1 });
+  });
+
+  test('do not ask a broken source again, nor blame the registry for it', async () => {
+    await using registry = await FakeRegistry.start();
+    const broken = new Error('the disk is gone');
+    let opened = 0;
+    const source: BlobSource = () => {
+      opened++;
+      const bytes = function* (): Generator<Buffer> {
+        yield content.subarray(0, 1000);
+        throw broken;
+      };
+      return Promise.resolve(Readable.from(bytes(), { objectMode: false }));
+    };
+    await assert.rejects(registry.repository().put(blob.descriptor, source), (error) => error === broken);
+    assert.equal(opened, 1);
+  });
+
+  test('are refused for good where the registry says so', async () => {
+    await using registry = await FakeRegistry.start({ faults: [{ on: 'PUT blob', ...status(413) }] });
+    await assert.rejects(registry.repository().put(blob.descriptor, blob.source), (error) => {
+      assert.ok(isCodedError(error, 'REGISTRY_RESPONSE'));
+      assert.match(error.hint ?? '', /client_max_body_size/);
+      return true;
+    });
+    assert.equal(registry.count()['PUT blob'], 1);
+  });
+});
+
+describe('downloads', () => {
+  test('go on where they broke', async () => {
+    await using registry = await FakeRegistry.start();
+    const repository = registry.repository();
+    await repository.put(blob.descriptor, blob.source);
+    registry.clearLog();
+    registry.addFaults({ on: 'GET blob', kind: 'truncate', afterBytes: 100_000 });
+    assert.ok((await buffer(await repository.open(blob.descriptor))).equals(content));
+    const ranges = registry.log.map(({ headers }) => headers.range);
+    assert.equal(ranges.length, 2);
+    assert.match(ranges[1] ?? '', /^bytes=\d+-299999$/);
+  });
+
+  test('that always break at the same byte come to an end', async () => {
+    await using registry = await FakeRegistry.start();
+    const repository = registry.repository();
+    await repository.put(blob.descriptor, blob.source);
+    registry.clearLog();
+    registry.addFaults({ on: 'GET blob', kind: 'truncate', afterBytes: 0, times: 99 });
+    await assert.rejects(buffer(await repository.open(blob.descriptor)), (error) =>
+      isCodedError(error, 'REGISTRY_UNAVAILABLE'),
+    );
+    assert.ok(registry.log.length <= 10, `${registry.log.length} requests`);
+  });
+});
