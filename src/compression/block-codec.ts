@@ -1,6 +1,6 @@
 import { constants, deflateRawSync } from 'node:zlib';
-import { Deflate } from 'fflate';
 import { unreachable } from '../diagnostics/unreachable';
+import { deflateWithFflate } from './fflate-deflate';
 import { findNativeZstd, zstdParameters } from './native-zstd';
 import { loadZstdWasm } from './zstd-wasm';
 
@@ -39,8 +39,10 @@ export async function encodeBlock(job: BlockJob): Promise<Uint8Array> {
       if (native === undefined) throw new Error('this Node has no zstd of its own');
       return native.zstdCompressSync(job.data, nativeZstdOptions(job));
     }
-    case 'wasm-zstd':
-      return (await loadZstdWasm()).compress(Buffer.from(job.data), job.level);
+    case 'wasm-zstd': {
+      const { buffer, byteLength, byteOffset } = job.data;
+      return (await loadZstdWasm()).compress(Buffer.from(buffer, byteOffset, byteLength), job.level);
+    }
     default:
       return unreachable(job.codec);
   }
@@ -71,22 +73,4 @@ export function nativeZstdOptions(job: BlockJob): {
     pledgedSrcSize: job.data.byteLength,
     chunkSize: outputBufferBytes(job),
   };
-}
-
-/** fflate's hash table, as a power of two. Given because its default depends on the size of the data. */
-const fflateMemory = 8;
-
-function deflateWithFflate(job: BlockJob): Uint8Array {
-  const output: Uint8Array[] = [];
-  const deflate = new Deflate(
-    {
-      level: job.level as 0 | 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8 | 9,
-      mem: fflateMemory,
-      ...(job.dictionary !== undefined && { dictionary: job.dictionary }),
-    },
-    (chunk) => output.push(chunk),
-  );
-  deflate.push(job.data, job.last);
-  if (!job.last) deflate.flush(true);
-  return Buffer.concat(output);
 }

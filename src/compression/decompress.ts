@@ -86,9 +86,9 @@ function createZstdDecoder(): Transform {
   return findNativeZstd()?.createZstdDecompress({ chunkSize: outputChunkBytes }) ?? new FzstdStream();
 }
 
-/** Errors of `node:zlib` and fzstd, as opposed to those of the source. */
+/** Errors of `node:zlib`, as opposed to those of the source and those that are typed already. */
 function isDecoderError(error: unknown): error is Error {
   if (!(error instanceof Error) || !('code' in error)) return false;
   const { code } = error;
-  return typeof code === 'number' || (typeof code === 'string' && /^(Z|ZSTD)_/.test(code));
+  return typeof code === 'string' && /^(Z|ZSTD)_/.test(code);
 }

@@ -1,7 +1,8 @@
 import { Transform, type TransformCallback } from 'node:stream';
 import { Decompress } from 'fzstd';
+import { corruptData } from './compression-errors';
 
-/** Decodes zstd in JavaScript, for a Node without zstd. Takes any number of frames; does not look at checksums. */
+/** Decodes zstd in JavaScript, for a Node without zstd. Takes any number of frames; does not look at checksums. Fails with `COMPRESSED_DATA_CORRUPT`. */
 export class FzstdStream extends Transform {
   readonly #decoder = new Decompress((data) => {
     // A copy is not needed: the decoder keeps a window of its own.
@@ -21,7 +22,8 @@ export class FzstdStream extends Transform {
       this.#decoder.push(chunk, last);
       done();
     } catch (error) {
-      done(error as Error);
+      // It checks little: damaged data ends in errors of all kinds, a `RangeError` of an array among them.
+      done(corruptData('zstd', (error as Error).message, error));
     }
   }
 }

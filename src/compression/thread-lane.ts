@@ -49,7 +49,7 @@ export class ThreadLane implements BlockLane {
     const threads = this.#threads.splice(0);
     const closed = new Error('the lane was closed');
     for (const task of [...this.#waiting.splice(0), ...threads.map((thread) => thread.task)]) task?.reject(closed);
-    await Promise.all(threads.map((thread) => thread.worker.terminate()));
+    await Promise.all(threads.map(({ worker }) => endOf(worker)));
   }
 
   #dispatch(): void {
@@ -89,6 +89,12 @@ export class ThreadLane implements BlockLane {
     thread.task?.reject(error);
     this.#dispatch();
   }
+}
+
+/** Ends a thread. An idle one does not keep the process alive, which could then end before the answer is here. */
+async function endOf(worker: Worker): Promise<void> {
+  worker.ref();
+  await worker.terminate();
 }
 
 /** Buffers that can move to the thread instead of being copied: those that hold nothing else. */
