@@ -102,7 +102,10 @@ function applyLayer(files: Map<string, ImageFile>, tar: Buffer): void {
 }
 
 function pathOf(name: string): string {
-  return name.replace(/^(?:\.?\/)+/, '').replace(/\/+$/, '').replace(/^\.$/, '');
+  return name
+    .replace(/^(?:\.?\/)+/, '')
+    .replace(/\/+$/, '')
+    .replace(/^\.$/, '');
 }
 
 function split(path: string): { readonly directory: string; readonly base: string } {

@@ -93,7 +93,8 @@ export class RealBuildKit implements AsyncDisposable {
     const env: NodeJS.ProcessEnv = { ...this.client.env };
     const args = ['build', '--progress=rawjson', '--provenance=false'];
     for (const [key, value] of Object.entries(build.buildArgs ?? {})) args.push('--build-arg', `${key}=${value}`);
-    for (const [key, value] of Object.entries(build.buildContexts ?? {})) args.push('--build-context', `${key}=${value}`);
+    for (const [key, value] of Object.entries(build.buildContexts ?? {}))
+      args.push('--build-context', `${key}=${value}`);
     for (const [id, value] of Object.entries(build.secrets ?? {})) {
       env[`NXRC_SECRET_${id}`] = value;
       args.push('--secret', `id=${id},env=NXRC_SECRET_${id}`);
