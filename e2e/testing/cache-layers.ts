@@ -1,7 +1,7 @@
 import { compressionOfMediaType } from '../../src/compression/layer-types';
 import type { CompressionType } from '../../src/compression/contract';
-import { readCacheManifest } from '../../src/cache/cache-manifest';
 import { uncompressedAnnotation } from '../../src/cache/contract';
+import { readStoredCache } from '../../src/cache/read-cache';
 import type { ContentStore } from '../../src/content/contract';
 import { detectFormat } from '../../src/compression/detect-format';
 import { estargzAnnotations } from '../../src/compression/estargz-toc';
@@ -26,11 +26,10 @@ export interface CacheFacts {
  * checks), diffID and media type.
  */
 export async function verifyCache(store: ContentStore, reference: string): Promise<CacheFacts> {
-  const stored = await store.getManifest(reference);
+  const stored = await readStoredCache(store, reference);
   if (!stored) throw new Error(`there is no cache ${reference} in ${store.name}`);
-  const { layers } = readCacheManifest(stored.bytes);
   const facts: CacheLayerFacts[] = [];
-  for (const layer of layers.values()) {
+  for (const layer of stored.parts.flatMap(({ layers }) => [...layers.values()])) {
     const packed = await readBlob(store, layer);
     const chunks: Buffer[] = [];
     for await (const chunk of decompress(Readable.from([packed]))) chunks.push(chunk as Buffer);
@@ -45,5 +44,5 @@ export async function verifyCache(store: ContentStore, reference: string): Promi
     const isEstargz = layer.annotations?.[estargzAnnotations.tocDigest] !== undefined;
     facts.push({ mediaType: layer.mediaType, compression: isEstargz ? 'estargz' : named });
   }
-  return { mediaType: stored.descriptor.mediaType, layers: facts };
+  return { mediaType: stored.root.mediaType, layers: facts };
 }

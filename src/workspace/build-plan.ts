@@ -6,7 +6,7 @@ import type { BuildRequest } from '../engine/contract';
 import { formatReference, type Reference } from '../oci/reference';
 import { readBuildArgs, readValues } from './build-args';
 import { readBuildContexts } from './build-contexts';
-import { readCaches, refuseImageTagsAsCache } from './cache-options';
+import { insecureCacheHosts, readCaches, refuseImageTagsAsCache } from './cache-options';
 import type { DockerBuildOptions, EngineChoice, ProgressMode } from './docker-build-options';
 import { readGitState, type GitState } from './git';
 import type { Invocation } from './invocation';
@@ -83,7 +83,7 @@ async function readRequest(
   const { outputs, tags: outputTags } = readOutputs(options, invocation, mistakes);
   const tags = uniqueReferences([...readTags(options.tags, mistakes), ...outputTags]);
   const { cacheFrom, cacheTo } = readCaches(options, invocation, mistakes);
-  refuseImageTagsAsCache(tags, cacheTo, mistakes);
+  refuseImageTagsAsCache(tags, cacheTo, options, mistakes);
   if (tags.length === 0 && outputs.some((output) => output.type === 'image' && output.push)) {
     mistakes.add(
       'OPTION_MISSING',
@@ -120,7 +120,7 @@ async function readRequest(
     network: options.network ?? 'default',
     noCache: options.noCache ?? false,
     pull: options.pull ?? false,
-    insecureRegistries: options.insecureRegistries ?? [],
+    insecureRegistries: [...(options.insecureRegistries ?? []), ...insecureCacheHosts({ cacheFrom, cacheTo })],
     ...(options.target === undefined || options.target === '' ? {} : { target: options.target }),
     ...(options.cgroupParent === undefined ? {} : { cgroupParent: options.cgroupParent }),
     ...(shmSizeBytes === undefined ? {} : { shmSizeBytes }),

@@ -24,6 +24,7 @@ export interface DockerBuildOptions {
   readonly platforms?: readonly string[];
   readonly cacheFrom?: readonly AttributesOption[];
   readonly cacheTo?: readonly AttributesOption[];
+  readonly strict?: boolean;
   readonly outputs?: readonly string[];
   readonly push?: boolean;
   readonly load?: boolean;

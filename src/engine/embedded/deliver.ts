@@ -2,6 +2,7 @@ import type { Snapshot } from '../../builder/contract';
 import { CompressedLayers } from '../../builder/layers/compressed-layers';
 import { createCompressor } from '../../compression/create-compressor';
 import type { CompressionOptions } from '../../compression/contract';
+import { isStoredTarget, type StoredCacheTarget } from '../../cache/location';
 import type { CallOptions, ContentStore } from '../../content/contract';
 import { LayeredSnapshot } from '../../builder/snapshot';
 import type { Conversion } from '../../llb/conversion';
@@ -11,8 +12,9 @@ import type { ImageConfig } from '../../oci/image-config';
 import type { ProgressSink } from '../../progress/event';
 import type { Remote, SolverResult } from '../../solver/contract';
 import type { SolveOutcome } from '../../solver/solve';
-import type { BuildOutcome, BuildRequest, CacheSource, CacheTarget } from '../contract';
+import type { BuildOutcome, BuildRequest, CacheSource } from '../contract';
 import { exportToTarget } from './cache-exports';
+import { addInlineCache } from './inline-export';
 import { writeOutputs, type BuiltImage } from './outputs';
 import type { RegistryStores } from './registry-stores';
 import type { StateLayout } from './state-layout';
@@ -44,12 +46,12 @@ export async function deliver(delivery: Delivery): Promise<Pick<BuildOutcome, 'i
   const snapshot = result === undefined ? LayeredSnapshot.scratch() : asSnapshot(result);
   const image: BuiltImage = {
     snapshot,
-    config: finishedConfig(delivery, snapshot),
+    config: await imageConfig(delivery, snapshot),
     remote: (compression = defaultCompression, force = false) =>
       layers.remoteOf(snapshot.layers, { ...callOf(delivery), compression: { ...compression, reproducible }, force }),
   };
   const resolveRemote =
-    (target: CacheTarget) =>
+    (target: StoredCacheTarget) =>
     async (origin: Parameters<EmbeddedWorker['snapshotOf']>[0]): Promise<Remote | undefined> => {
       const found = await worker.snapshotOf(origin);
       if (!found) return undefined;
@@ -59,7 +61,7 @@ export async function deliver(delivery: Delivery): Promise<Pick<BuildOutcome, 'i
   const [written, cacheExports] = await settleBoth(
     writeOutputs(image, delivery),
     Promise.all(
-      request.cacheTo.map((target) =>
+      request.cacheTo.filter(isStoredTarget).map((target) =>
         exportToTarget(target, {
           ...callOf(delivery),
           records: solved.records,
@@ -73,6 +75,14 @@ export async function deliver(delivery: Delivery): Promise<Pick<BuildOutcome, 'i
     ),
   );
   return { ...written, cacheExports };
+}
+
+async function imageConfig(delivery: Delivery, snapshot: Snapshot): Promise<ImageConfig> {
+  const { request, solved, worker, progress } = delivery;
+  const config = finishedConfig(delivery, snapshot);
+  if (request.cacheTo.every(isStoredTarget)) return config;
+  const snapshotOf: EmbeddedWorker['snapshotOf'] = (origin) => worker.snapshotOf(origin);
+  return addInlineCache(config, { ...callOf(delivery), records: solved.records, snapshotOf, progress });
 }
 
 function finishedConfig({ conversion, now }: Delivery, snapshot: Snapshot): ImageConfig {
