@@ -160,6 +160,22 @@ describe('who we are', () => {
     });
   }
 
+  test('what a registry repeats of our secrets is in no error', async () => {
+    await using registry = await FakeRegistry.start({ auth: 'bearer' });
+    const message = 'denied Authorization: Bearer token-1-xxxxxxxx, see https://u:planted-a@h.example/x?sig=planted-b';
+    const body = JSON.stringify({ errors: [{ code: 'DENIED', message }], token: 'planted-c' });
+    for (const status of [400, 403]) {
+      registry.addFaults({ on: 'GET manifest', kind: 'status', status, body });
+      await assert.rejects(registry.repository().getManifest('v1'), (error) => {
+        assert.ok(isCodedError(error));
+        const shown = JSON.stringify([error.message, error.hint, error.detail]);
+        assert.match(shown, /DENIED denied/);
+        assert.doesNotMatch(shown, /planted|token-1-x/);
+        return true;
+      });
+    }
+  });
+
   test('wrong credentials end soon, and are in no error', async () => {
     for (const kind of ['basic', 'bearer'] as const) {
       await using registry = await FakeRegistry.start({ auth: kind });
