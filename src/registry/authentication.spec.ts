@@ -40,6 +40,16 @@ describe('who we are', () => {
     assert.equal(registry.log.at(-1)?.headers.authorization, basicHeader('AWS', 'ecr-password'));
   });
 
+  test('a password that ended is asked for again, once', async () => {
+    await using registry = await FakeRegistry.start({ auth: 'basic' });
+    const renewed = give(wrong, right);
+    assert.equal(await registry.repository('acme/app', { credentials: renewed }).resolve('v1'), undefined);
+    assert.equal(renewed.calls(), 2);
+    const stale = give(wrong);
+    await assert.rejects(registry.repository('acme/app', { credentials: stale }).resolve('v1'));
+    assert.equal(stale.calls(), 2);
+  });
+
   test('a token is asked for once, for what a push needs, and serves the pulls that follow', async () => {
     await using registry = await FakeRegistry.start({ auth: 'bearer' });
     const repository = registry.repository('acme/app');

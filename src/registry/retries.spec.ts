@@ -141,6 +141,20 @@ describe('downloads', () => {
     assert.match(ranges[1] ?? '', /^bytes=\d+-299999$/);
   });
 
+  test('go on where they broke, also where the registry does not know ranges', async () => {
+    await using registry = await FakeRegistry.start();
+    const repository = registry.repository();
+    await repository.put(blob.descriptor, blob.source);
+    registry.addFaults(
+      { on: 'GET blob', kind: 'truncate', afterBytes: 100_000 },
+      { on: 'GET blob', kind: 'status', status: 200, body: content },
+    );
+    assert.ok((await buffer(await repository.open(blob.descriptor))).equals(content));
+    registry.addFaults({ on: 'GET blob', kind: 'status', status: 200, body: content });
+    const part = await buffer(await repository.open(blob.descriptor, { range: { start: 1000, end: 5000 } }));
+    assert.ok(part.equals(content.subarray(1000, 5000)));
+  });
+
   test('that always break at the same byte come to an end', async () => {
     await using registry = await FakeRegistry.start();
     const repository = registry.repository();

@@ -49,7 +49,7 @@ describe('blobs that are not what they should be', () => {
     test(what, async () => {
       await using rig = await withBlob();
       const { registry, repository } = rig;
-      registry.addFaults({ on: 'GET blob', kind: 'status', status: 200, body: body.toString('latin1') });
+      registry.addFaults({ on: 'GET blob', kind: 'status', status: 200, body });
       await assert.rejects(read(repository), fails('BLOB_CORRUPT'));
     });
   }
@@ -66,7 +66,7 @@ describe('blobs that are not what they should be', () => {
     const { registry, repository } = rig;
     for (const encoding of ['gzip', 'br', 'gzip, gzip, gzip']) {
       const headers = { 'content-encoding': encoding };
-      const body = gzipSync(content).toString('latin1');
+      const body = gzipSync(content);
       registry.addFaults({ on: 'GET blob', kind: 'status', status: 200, headers, body });
       await assert.rejects(read(repository), fails('REGISTRY_PROTOCOL', /Content-Encoding/));
     }
