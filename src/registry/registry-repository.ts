@@ -17,9 +17,9 @@ import { tryParseReference } from '../oci/reference';
 import type { RepositoryScope } from '../transport/scope';
 import { openBlob } from './blob-download';
 import { sessionOf, uploadBlob, type UploadSession } from './blob-upload';
-import { deleteByReference, fetchManifest, lacksBlobs, resolveManifest, sendManifest } from './manifest-requests';
+import { deleteByPath, fetchManifest, lacksBlobs, resolveManifest, sendManifest } from './manifest-requests';
 import { listReferrers, type ReferrersOptions } from './referrers';
-import { askHeaders, pathOf, pull, push, type RepositoryContext } from './repository-context';
+import { askHeaders, manifestPath, pathOf, pull, push, type RepositoryContext } from './repository-context';
 import { listTags } from './tags';
 
 /** containerd's note on a descriptor: which repositories of a host have the blob, separated by commas. */
@@ -164,13 +164,13 @@ export class RegistryRepository implements ContentStore, Mounter {
     return listReferrers(this.#context, digest, options);
   }
 
-  deleteManifest(reference: string | Digest, options?: CallOptions): Promise<boolean> {
-    return deleteByReference(this.#context, `manifests/${reference}`, options);
+  async deleteManifest(reference: string | Digest, options?: CallOptions): Promise<boolean> {
+    return deleteByPath(this.#context, manifestPath(this.#context, reference), options);
   }
 
   deleteBlob(descriptor: Descriptor, options?: CallOptions): Promise<boolean> {
     this.#context.known.forget(descriptor.digest, this.#context.repository);
-    return deleteByReference(this.#context, `blobs/${descriptor.digest}`, options);
+    return deleteByPath(this.#context, pathOf(this.#context, `blobs/${descriptor.digest}`), options);
   }
 
   /** Whether there was something to send. */

@@ -185,6 +185,22 @@ describe('manifests that are not what they should be', () => {
     });
   }
 
+  test('a name that is neither tag nor digest reaches no registry', async () => {
+    await using registry = await FakeRegistry.start();
+    const repository = registry.repository();
+    for (const name of ['../../other/manifests/v1', '..', '', 'a/b', 'v1?x', 'sha256:../x', 'sha256:ABC', '%2e%2e']) {
+      for (const call of [
+        () => repository.resolve(name),
+        () => repository.getManifest(name),
+        () => repository.deleteManifest(name),
+        () => repository.putManifest({ mediaType, bytes }, { tag: name }),
+      ]) {
+        await assert.rejects(call, RangeError);
+      }
+    }
+    assert.deepEqual(registry.log, []);
+  });
+
   test('a type that changes between HEAD and GET', async () => {
     await using rig = await withBlob();
     const { registry, repository } = rig;
