@@ -3,7 +3,7 @@ import { verifyBytes } from '../content/verify';
 import { isCodedError } from '../diagnostics/coded-error';
 import type { Descriptor } from '../oci/descriptor';
 import { algorithmOf, digestOf, isDigest, type Digest } from '../oci/digest';
-import { maxManifestBytes, parseManifest } from '../oci/manifest';
+import { childrenOf, maxManifestBytes, parseManifest } from '../oci/manifest';
 import { isIndex, isManifest, manifestMediaTypes } from '../oci/media-types';
 import type { HttpResponse } from '../transport/http-response';
 import { protocolError } from '../transport/transport-errors';
@@ -61,10 +61,12 @@ export async function fetchManifest(
   }
   const bytes = await response.bytes(maxManifestBytes);
   const stated = statedDigest(response, reference);
-  const { mediaType } = parseManifest(bytes, contentTypeOf(response));
+  const manifest = parseManifest(bytes, contentTypeOf(response));
+  const { mediaType } = manifest;
   const digest = stated ?? digestOf(bytes);
   const descriptor = { mediaType, digest, size: bytes.byteLength };
   verifyBytes(bytes, descriptor, { store: context.name });
+  for (const child of childrenOf(manifest)) context.known.list(child.digest, context.repository);
   return { descriptor, bytes };
 }
 

@@ -1,4 +1,5 @@
 import type { Readable } from 'node:stream';
+import { buffer } from 'node:stream/consumers';
 import type {
   BlobSource,
   CallOptions,
@@ -58,6 +59,21 @@ export class RegistryRepository implements ContentStore, Mounter {
   /** False also where the registry has a blob of that digest with another size: it cannot be the same one. */
   has(descriptor: Descriptor, options: CallOptions = {}): Promise<boolean> {
     return this.#ask(descriptor, pull(this.#context.repository), options);
+  }
+
+  /**
+   * Whether the registry really gives the blob, by asking for its first byte: {@link has} believes a HEAD, which some
+   * registries answer from memory after the bytes are gone. Its content is not checked.
+   */
+  async canRead(descriptor: Descriptor, options: CallOptions = {}): Promise<boolean> {
+    if (descriptor.size === 0) return this.has(descriptor, options);
+    try {
+      const firstByte = await this.open(descriptor, { ...options, range: { start: 0, end: 1 } });
+      return (await buffer(firstByte)).byteLength === 1;
+    } catch (error) {
+      if (isCodedError(error, 'BLOB_MISSING')) return false;
+      throw error;
+    }
   }
 
   open(descriptor: Descriptor, options?: OpenOptions): Promise<Readable> {

@@ -105,6 +105,22 @@ describe('a registry that claims to have what it has not', () => {
     assert.ok((await read(repository)).equals(content));
   });
 
+  test('a blob is asked for its first byte where a HEAD is not enough', async () => {
+    await using rig = await withBlob();
+    const { registry, repository } = rig;
+    assert.equal(await repository.canRead(blob.descriptor), true);
+    registry.addFaults({ on: 'GET blob', kind: 'status', status: 200, body: content });
+    assert.equal(await repository.canRead(blob.descriptor), true, 'also without ranges');
+    await rm(join(registry.root, 'blobs', 'sha256', hexOf(blob.descriptor.digest)));
+    const headers = { 'content-length': String(blob.descriptor.size) };
+    registry.addFaults({ on: 'HEAD blob', kind: 'status', status: 200, headers });
+    assert.equal(await repository.has(blob.descriptor), true);
+    assert.equal(await repository.canRead(blob.descriptor), false);
+    assert.ok(
+      registry.log.filter(({ kind }) => kind === 'GET blob').every(({ headers: sent }) => sent.range === 'bytes=0-0'),
+    );
+  });
+
   test('a HEAD that names another size is not believed', async () => {
     await using rig = await withBlob();
     const { registry, repository } = rig;
