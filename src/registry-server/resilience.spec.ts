@@ -29,9 +29,9 @@ async function breakOff(url: string, method: string, path: string, part: Buffer,
   await new Promise((resolve) => request.once('close', resolve));
 }
 
-/** `probe` until it gives something other than undefined, for a second. */
+/** `probe` until it gives something other than undefined, for ten seconds. */
 async function eventually<T>(probe: () => Promise<T | undefined>): Promise<T> {
-  for (let attempt = 0; attempt < 100; attempt++) {
+  for (let attempt = 0; attempt < 1000; attempt++) {
     const value = await probe();
     if (value !== undefined) return value;
     await sleep(10);

@@ -40,6 +40,16 @@ describe('who we are', () => {
     assert.equal(registry.log.at(-1)?.headers.authorization, basicHeader('AWS', 'ecr-password'));
   });
 
+  test('a password that ended is asked for again, once', async () => {
+    await using registry = await FakeRegistry.start({ auth: 'basic' });
+    const renewed = give(wrong, right);
+    assert.equal(await registry.repository('acme/app', { credentials: renewed }).resolve('v1'), undefined);
+    assert.equal(renewed.calls(), 2);
+    const stale = give(wrong);
+    await assert.rejects(registry.repository('acme/app', { credentials: stale }).resolve('v1'));
+    assert.equal(stale.calls(), 2);
+  });
+
   test('a token is asked for once, for what a push needs, and serves the pulls that follow', async () => {
     await using registry = await FakeRegistry.start({ auth: 'bearer' });
     const repository = registry.repository('acme/app');
@@ -159,6 +169,22 @@ describe('who we are', () => {
       assert.equal(await repository.has(descriptor), true);
     });
   }
+
+  test('what a registry repeats of our secrets is in no error', async () => {
+    await using registry = await FakeRegistry.start({ auth: 'bearer' });
+    const message = 'denied Authorization: Bearer token-1-xxxxxxxx, see https://u:planted-a@h.example/x?sig=planted-b';
+    const body = JSON.stringify({ errors: [{ code: 'DENIED', message }], token: 'planted-c' });
+    for (const status of [400, 403]) {
+      registry.addFaults({ on: 'GET manifest', kind: 'status', status, body });
+      await assert.rejects(registry.repository().getManifest('v1'), (error) => {
+        assert.ok(isCodedError(error));
+        const shown = JSON.stringify([error.message, error.hint, error.detail]);
+        assert.match(shown, /DENIED denied/);
+        assert.doesNotMatch(shown, /planted|token-1-x/);
+        return true;
+      });
+    }
+  });
 
   test('wrong credentials end soon, and are in no error', async () => {
     for (const kind of ['basic', 'bearer'] as const) {

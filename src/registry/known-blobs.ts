@@ -7,6 +7,8 @@ import type { Digest } from '../oci/digest';
 export class KnownBlobs {
   /** Repositories in which a blob was seen or put. */
   readonly #seen = new Map<Digest, Set<string>>();
+  /** Repositories whose manifests point at a blob: most likely they have it, which is enough to try a mount. */
+  readonly #listed = new Map<Digest, Set<string>>();
   /** Blobs that a registry could not give although it may say that it has them. */
   readonly #doubted = new Map<Digest, Set<string>>();
   /** By target: repositories that could not be mounted from. */
@@ -15,6 +17,11 @@ export class KnownBlobs {
   add(digest: Digest, repository: string): void {
     addTo(this.#seen, digest, repository);
     this.#doubted.get(digest)?.delete(repository);
+  }
+
+  /** A manifest of the repository points at the blob. */
+  list(digest: Digest, repository: string): void {
+    addTo(this.#listed, digest, repository);
   }
 
   has(digest: Digest, repository: string): boolean {
@@ -32,6 +39,7 @@ export class KnownBlobs {
    */
   doubt(digest: Digest, repository: string): void {
     this.forget(digest, repository);
+    this.#listed.get(digest)?.delete(repository);
     addTo(this.#doubted, digest, repository);
   }
 
@@ -39,10 +47,10 @@ export class KnownBlobs {
     return this.#doubted.get(digest)?.has(repository) === true;
   }
 
-  /** Repositories of the registry, other than `target`, that have the blob and may be mounted from. */
+  /** Repositories of the registry, other than `target`, that have the blob and may be mounted from; the surest first. */
   mountSources(digest: Digest, target: string): readonly string[] {
-    const refused = this.#unmountable.get(target);
-    return [...(this.#seen.get(digest) ?? [])].filter((name) => name !== target && refused?.has(name) !== true);
+    const all = new Set([...(this.#seen.get(digest) ?? []), ...(this.#listed.get(digest) ?? [])]);
+    return [...all].filter((name) => name !== target && this.mayMount(name, target));
   }
 
   /** Nothing of `source` can be mounted into `target`: it may not be read, or mounts are not supported. */

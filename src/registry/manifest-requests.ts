@@ -3,11 +3,11 @@ import { verifyBytes } from '../content/verify';
 import { isCodedError } from '../diagnostics/coded-error';
 import type { Descriptor } from '../oci/descriptor';
 import { algorithmOf, digestOf, isDigest, type Digest } from '../oci/digest';
-import { maxManifestBytes, parseManifest } from '../oci/manifest';
+import { childrenOf, maxManifestBytes, parseManifest } from '../oci/manifest';
 import { isIndex, isManifest, manifestMediaTypes } from '../oci/media-types';
 import type { HttpResponse } from '../transport/http-response';
 import { protocolError } from '../transport/transport-errors';
-import { ask, askHeaders, pathOf, pull, push, type RepositoryContext } from './repository-context';
+import { ask, askHeaders, manifestPath, pull, push, type RepositoryContext } from './repository-context';
 
 const accept = manifestMediaTypes.join(', ');
 
@@ -22,7 +22,7 @@ export async function resolveManifest(
 ): Promise<Descriptor | undefined> {
   const response = await askHeaders(context, {
     method: 'HEAD',
-    target: pathOf(context, `manifests/${reference}`),
+    target: manifestPath(context, reference),
     headers: { accept },
     scopes: [pull(context.repository)],
     expect: [200, 404],
@@ -49,7 +49,7 @@ export async function fetchManifest(
 ): Promise<StoredManifest | undefined> {
   const response = await ask(context, {
     method: 'GET',
-    target: pathOf(context, `manifests/${reference}`),
+    target: manifestPath(context, reference),
     headers: { accept },
     scopes: [pull(context.repository)],
     expect: [200, 404],
@@ -61,10 +61,12 @@ export async function fetchManifest(
   }
   const bytes = await response.bytes(maxManifestBytes);
   const stated = statedDigest(response, reference);
-  const { mediaType } = parseManifest(bytes, contentTypeOf(response));
+  const manifest = parseManifest(bytes, contentTypeOf(response));
+  const { mediaType } = manifest;
   const digest = stated ?? digestOf(bytes);
   const descriptor = { mediaType, digest, size: bytes.byteLength };
   verifyBytes(bytes, descriptor, { store: context.name });
+  for (const child of childrenOf(manifest)) context.known.list(child.digest, context.repository);
   return { descriptor, bytes };
 }
 
@@ -78,7 +80,7 @@ export async function sendManifest(
   const descriptor = { mediaType, digest: digestOf(bytes), size: bytes.byteLength };
   const response = await askHeaders(context, {
     method: 'PUT',
-    target: pathOf(context, `manifests/${tag ?? descriptor.digest}`),
+    target: manifestPath(context, tag ?? descriptor.digest),
     headers: { 'content-type': mediaType },
     body: { bytes },
     scopes: [push(context.repository)],
@@ -101,15 +103,15 @@ export function lacksBlobs(error: unknown): boolean {
 /** The second is what Docker's registry says where the specification has the first. */
 const missingBlobCodes: ReadonlySet<string> = new Set(['MANIFEST_BLOB_UNKNOWN', 'BLOB_UNKNOWN']);
 
-/** Deletes a manifest, or only a tag; false if it was not there. */
-export async function deleteByReference(
+/** Deletes what lies at a path: a manifest, only a tag, or a blob; false if it was not there. */
+export async function deleteByPath(
   context: RepositoryContext,
   path: string,
   { signal }: CallOptions = {},
 ): Promise<boolean> {
   const response = await askHeaders(context, {
     method: 'DELETE',
-    target: pathOf(context, path),
+    target: path,
     scopes: [{ repository: context.repository, actions: ['pull', 'push', 'delete'] }],
     expect: [200, 202, 204, 404],
     signal,

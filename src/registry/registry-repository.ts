@@ -1,4 +1,5 @@
 import type { Readable } from 'node:stream';
+import { buffer } from 'node:stream/consumers';
 import type {
   BlobSource,
   CallOptions,
@@ -17,9 +18,9 @@ import { tryParseReference } from '../oci/reference';
 import type { RepositoryScope } from '../transport/scope';
 import { openBlob } from './blob-download';
 import { sessionOf, uploadBlob, type UploadSession } from './blob-upload';
-import { deleteByReference, fetchManifest, lacksBlobs, resolveManifest, sendManifest } from './manifest-requests';
+import { deleteByPath, fetchManifest, lacksBlobs, resolveManifest, sendManifest } from './manifest-requests';
 import { listReferrers, type ReferrersOptions } from './referrers';
-import { askHeaders, pathOf, pull, push, type RepositoryContext } from './repository-context';
+import { askHeaders, manifestPath, pathOf, pull, push, type RepositoryContext } from './repository-context';
 import { listTags } from './tags';
 
 /** containerd's note on a descriptor: which repositories of a host have the blob, separated by commas. */
@@ -58,6 +59,21 @@ export class RegistryRepository implements ContentStore, Mounter {
   /** False also where the registry has a blob of that digest with another size: it cannot be the same one. */
   has(descriptor: Descriptor, options: CallOptions = {}): Promise<boolean> {
     return this.#ask(descriptor, pull(this.#context.repository), options);
+  }
+
+  /**
+   * Whether the registry really gives the blob, by asking for its first byte: {@link has} believes a HEAD, which some
+   * registries answer from memory after the bytes are gone. Its content is not checked.
+   */
+  async canRead(descriptor: Descriptor, options: CallOptions = {}): Promise<boolean> {
+    if (descriptor.size === 0) return this.has(descriptor, options);
+    try {
+      const firstByte = await this.open(descriptor, { ...options, range: { start: 0, end: 1 } });
+      return (await buffer(firstByte)).byteLength === 1;
+    } catch (error) {
+      if (isCodedError(error, 'BLOB_MISSING')) return false;
+      throw error;
+    }
   }
 
   open(descriptor: Descriptor, options?: OpenOptions): Promise<Readable> {
@@ -164,13 +180,13 @@ export class RegistryRepository implements ContentStore, Mounter {
     return listReferrers(this.#context, digest, options);
   }
 
-  deleteManifest(reference: string | Digest, options?: CallOptions): Promise<boolean> {
-    return deleteByReference(this.#context, `manifests/${reference}`, options);
+  async deleteManifest(reference: string | Digest, options?: CallOptions): Promise<boolean> {
+    return deleteByPath(this.#context, manifestPath(this.#context, reference), options);
   }
 
   deleteBlob(descriptor: Descriptor, options?: CallOptions): Promise<boolean> {
     this.#context.known.forget(descriptor.digest, this.#context.repository);
-    return deleteByReference(this.#context, `blobs/${descriptor.digest}`, options);
+    return deleteByPath(this.#context, pathOf(this.#context, `blobs/${descriptor.digest}`), options);
   }
 
   /** Whether there was something to send. */

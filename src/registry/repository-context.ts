@@ -1,3 +1,5 @@
+import { isDigest } from '../oci/digest';
+import { isTag } from '../oci/reference';
 import type { RegistryTransport, RegistryRequest } from '../transport/registry-transport';
 import type { HttpResponse } from '../transport/http-response';
 import type { RepositoryScope } from '../transport/scope';
@@ -33,6 +35,17 @@ export function push(repository: string): RepositoryScope {
 /** The path of something in the repository: `manifests/latest`. */
 export function pathOf({ repository }: RepositoryContext, rest: string): string {
   return `/v2/${repository}/${rest}`;
+}
+
+/**
+ * The path of a manifest. Names of tags are checked where they come in; this keeps what slipped through from being read
+ * as a path, as a URL's `..` would be.
+ *
+ * @throws RangeError for what is neither tag nor digest.
+ */
+export function manifestPath(context: RepositoryContext, reference: string): string {
+  if (!isDigest(reference) && !isTag(reference)) throw new RangeError('a manifest is named by neither tag nor digest');
+  return pathOf(context, `manifests/${reference}`);
 }
 
 /** A small request: in the lane for those, with retries. */

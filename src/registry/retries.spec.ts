@@ -8,6 +8,7 @@ import { isCodedError } from '../diagnostics/coded-error';
 import { sampleBlob } from '../testing/content-store-contract';
 import { FakeRegistry } from '../testing/fake-registry';
 import type { FaultEffect } from '../testing/fake-registry-fault';
+import { Transport } from '../transport/transport';
 
 const content = randomBytes(300_000);
 const blob = sampleBlob(content);
@@ -63,6 +64,25 @@ describe('requests that failed for the moment', () => {
     await registry.repository('acme/app', { retry: { maxRetryAfterMs: 300 } }).resolve('v1');
     const waitedMs = performance.now() - start;
     assert.ok(waitedMs >= 295 && waitedMs < 5000, `${waitedMs} ms`);
+  });
+
+  test('an answer that does not come is given up, and asked for again', async () => {
+    await using registry = await FakeRegistry.start({ faults: [{ on: 'HEAD manifest', kind: 'stall' }] });
+    await using transport = new Transport({ retry: { baseDelayMs: 1 } });
+    const target = '/v2/acme/app/manifests/v1';
+    const request = { method: 'HEAD', target, scopes: [], expect: [404], headersTimeoutMs: 100 } as const;
+    assert.equal((await transport.registry(registry.host).request(request)).status, 404);
+    assert.deepEqual(registry.count(), { 'HEAD manifest': 2 });
+  });
+
+  test('an abort ends a wait for an answer, and is not tried again', async () => {
+    await using registry = await FakeRegistry.start({ faults: [{ on: 'HEAD manifest', kind: 'stall', times: 9 }] });
+    const reason = new Error('enough');
+    const abort = new AbortController();
+    setTimeout(() => abort.abort(reason), 50);
+    const asked = registry.repository().resolve('v1', { signal: abort.signal });
+    await assert.rejects(asked, (error) => error === reason);
+    assert.equal(registry.log.length, 1);
   });
 
   test('attempts have an end, and the last answer comes out', async () => {
@@ -139,6 +159,20 @@ describe('downloads', () => {
     const ranges = registry.log.map(({ headers }) => headers.range);
     assert.equal(ranges.length, 2);
     assert.match(ranges[1] ?? '', /^bytes=\d+-299999$/);
+  });
+
+  test('go on where they broke, also where the registry does not know ranges', async () => {
+    await using registry = await FakeRegistry.start();
+    const repository = registry.repository();
+    await repository.put(blob.descriptor, blob.source);
+    registry.addFaults(
+      { on: 'GET blob', kind: 'truncate', afterBytes: 100_000 },
+      { on: 'GET blob', kind: 'status', status: 200, body: content },
+    );
+    assert.ok((await buffer(await repository.open(blob.descriptor))).equals(content));
+    registry.addFaults({ on: 'GET blob', kind: 'status', status: 200, body: content });
+    const part = await buffer(await repository.open(blob.descriptor, { range: { start: 1000, end: 5000 } }));
+    assert.ok(part.equals(content.subarray(1000, 5000)));
   });
 
   test('that always break at the same byte come to an end', async () => {

@@ -49,7 +49,7 @@ describe('blobs that are not what they should be', () => {
     test(what, async () => {
       await using rig = await withBlob();
       const { registry, repository } = rig;
-      registry.addFaults({ on: 'GET blob', kind: 'status', status: 200, body: body.toString('latin1') });
+      registry.addFaults({ on: 'GET blob', kind: 'status', status: 200, body });
       await assert.rejects(read(repository), fails('BLOB_CORRUPT'));
     });
   }
@@ -66,7 +66,7 @@ describe('blobs that are not what they should be', () => {
     const { registry, repository } = rig;
     for (const encoding of ['gzip', 'br', 'gzip, gzip, gzip']) {
       const headers = { 'content-encoding': encoding };
-      const body = gzipSync(content).toString('latin1');
+      const body = gzipSync(content);
       registry.addFaults({ on: 'GET blob', kind: 'status', status: 200, headers, body });
       await assert.rejects(read(repository), fails('REGISTRY_PROTOCOL', /Content-Encoding/));
     }
@@ -103,6 +103,22 @@ describe('a registry that claims to have what it has not', () => {
     assert.equal(await repository.has(blob.descriptor), true, 'the lie');
     assert.equal(await repository.put(blob.descriptor, blob.source), 'written');
     assert.ok((await read(repository)).equals(content));
+  });
+
+  test('a blob is asked for its first byte where a HEAD is not enough', async () => {
+    await using rig = await withBlob();
+    const { registry, repository } = rig;
+    assert.equal(await repository.canRead(blob.descriptor), true);
+    registry.addFaults({ on: 'GET blob', kind: 'status', status: 200, body: content });
+    assert.equal(await repository.canRead(blob.descriptor), true, 'also without ranges');
+    await rm(join(registry.root, 'blobs', 'sha256', hexOf(blob.descriptor.digest)));
+    const headers = { 'content-length': String(blob.descriptor.size) };
+    registry.addFaults({ on: 'HEAD blob', kind: 'status', status: 200, headers });
+    assert.equal(await repository.has(blob.descriptor), true);
+    assert.equal(await repository.canRead(blob.descriptor), false);
+    assert.ok(
+      registry.log.filter(({ kind }) => kind === 'GET blob').every(({ headers: sent }) => sent.range === 'bytes=0-0'),
+    );
   });
 
   test('a HEAD that names another size is not believed', async () => {
@@ -184,6 +200,22 @@ describe('manifests that are not what they should be', () => {
       await assert.rejects(registry.repository().getManifest(reference), fails(code));
     });
   }
+
+  test('a name that is neither tag nor digest reaches no registry', async () => {
+    await using registry = await FakeRegistry.start();
+    const repository = registry.repository();
+    for (const name of ['../../other/manifests/v1', '..', '', 'a/b', 'v1?x', 'sha256:../x', 'sha256:ABC', '%2e%2e']) {
+      for (const call of [
+        () => repository.resolve(name),
+        () => repository.getManifest(name),
+        () => repository.deleteManifest(name),
+        () => repository.putManifest({ mediaType, bytes }, { tag: name }),
+      ]) {
+        await assert.rejects(call, RangeError);
+      }
+    }
+    assert.deepEqual(registry.log, []);
+  });
 
   test('a type that changes between HEAD and GET', async () => {
     await using rig = await withBlob();

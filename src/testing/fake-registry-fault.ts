@@ -18,7 +18,7 @@ export type FaultEffect =
       readonly kind: 'status';
       readonly status: number;
       readonly headers?: Readonly<Record<string, string>>;
-      readonly body?: string;
+      readonly body?: string | Uint8Array;
     }
   /** Breaks the connection before an answer. */
   | { readonly kind: 'reset' }

@@ -89,6 +89,20 @@ test(
   },
 );
 
+test('Docker Hub goes by several names, and its helper by one', { skip: process.platform === 'win32' }, async () => {
+  for (const key of ['https://index.docker.io/v1/', 'index.docker.io', 'docker.io', 'registry-1.docker.io']) {
+    await using helped = await setUp(
+      { credHelpers: { [key]: 'hub' } },
+      { hub: `echo '{"Username":"u","Secret":"'"$server"'"}'` },
+    );
+    const password = 'https://index.docker.io/v1/';
+    assert.deepEqual(await helped.source.get('docker.io'), { kind: 'password', username: 'u', password });
+    assert.equal(await helped.source.get('ghcr.io'), undefined);
+    await using filed = await setUp({ auths: { [key]: { auth: encode('u:p') } } });
+    assert.deepEqual(await filed.source.get('docker.io'), { kind: 'password', username: 'u', password: 'p' });
+  }
+});
+
 test('an identity token is told by its user name', { skip: process.platform === 'win32' }, async () => {
   await using rig = await setUp({ credsStore: 'x' }, { x: `echo '{"Username":"<token>","Secret":"t"}'` });
   assert.deepEqual(await rig.source.get('r.example'), { kind: 'identity-token', username: '', token: 't' });

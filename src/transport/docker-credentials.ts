@@ -32,8 +32,9 @@ export function dockerCredentials({ configDirectory, env }: DockerCredentialOpti
       const config = await readConfig(path);
       if (config === undefined) return undefined;
       const server = host === 'docker.io' ? dockerHubKey : host;
-      const helper =
-        field(config, 'credHelpers')?.[server] ?? field(config, 'credHelpers')?.[host] ?? config['credsStore'];
+      const helpers = field(config, 'credHelpers') ?? {};
+      const key = keyOf(helpers, host);
+      const helper = key === undefined ? config['credsStore'] : helpers[key];
       if (typeof helper === 'string' && helper !== '') {
         const found = await askCredentialHelper({ helper, server, env, signal: options?.signal });
         if (found !== undefined) return found;
@@ -64,9 +65,7 @@ async function readConfig(path: string): Promise<JsonObject | undefined> {
 }
 
 function fromAuths(auths: JsonObject, host: string, path: string): Credentials | undefined {
-  const wanted = host === 'docker.io' ? ['docker.io', 'index.docker.io', 'registry-1.docker.io'] : [host];
-  const keys = Object.keys(auths).filter((key) => wanted.includes(hostOfKey(key)));
-  const best = keys.find((key) => key === host || key === dockerHubKey) ?? keys[0];
+  const best = keyOf(auths, host);
   const entry = best === undefined ? undefined : field(auths, best);
   if (entry === undefined) return undefined;
 
@@ -82,6 +81,13 @@ function fromAuths(auths: JsonObject, host: string, path: string): Credentials |
   if (text('registrytoken') !== '') return { kind: 'access-token', token: text('registrytoken') };
   if (text('identitytoken') !== '') return { kind: 'identity-token', username, token: text('identitytoken') };
   return username === '' && password === '' ? undefined : { kind: 'password', username, password };
+}
+
+/** The key under which `entries` has a host: the one that docker writes today before those that it once wrote. */
+function keyOf(entries: JsonObject, host: string): string | undefined {
+  const wanted = host === 'docker.io' ? ['docker.io', 'index.docker.io', 'registry-1.docker.io'] : [host];
+  const keys = Object.keys(entries).filter((key) => wanted.includes(hostOfKey(key)));
+  return keys.find((key) => key === dockerHubKey) ?? keys.find((key) => key === host) ?? keys[0];
 }
 
 /** Keys are hosts, or URLs from old versions of Docker: `https://registry.example/v2/`. */

@@ -11,11 +11,14 @@ import { Transport, type TransportSettings } from './transport';
 const host = 'registry.test:5000';
 
 /** A server of one kind that `host` leads to, through a proxy, with what it was asked. */
-async function rig(kind: 'plain' | 'tls' | 'none', settings: Omit<TransportSettings, 'proxy'> = {}) {
+async function rig(
+  kind: 'plain' | 'tls' | 'none',
+  { location, ...settings }: Omit<TransportSettings, 'proxy'> & { readonly location?: string } = {},
+) {
   const asked: { readonly method: string; readonly encrypted: boolean; readonly headers: IncomingHttpHeaders }[] = [];
   const listener: RequestListener = ({ headers, method = '', socket }, response) => {
     asked.push({ method, encrypted: 'encrypted' in socket, headers });
-    response.end();
+    response.writeHead(location === undefined ? 200 : 301, location === undefined ? {} : { location }).end();
   };
   const server = kind === 'tls' ? createTlsServer(selfSigned, listener) : createPlainServer(listener);
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -83,6 +86,20 @@ describe('a registry that is not on this machine', () => {
         assert.doesNotMatch(JSON.stringify([error.message, error.detail]), /proxy-password/);
         return true;
       });
+    }
+  });
+
+  test('does not lead from TLS to plain HTTP, not even where plain HTTP would do', async () => {
+    for (const location of ['http://registry.test:5000/v2/', 'http://127.0.0.1:1/', 'http://other.test/']) {
+      for (const insecureRegistries of [[], [host, '127.0.0.1:1', 'other.test']]) {
+        await using rigged = await rig('tls', { location, insecureRegistries, extraCas: [selfSigned.cert] });
+        await assert.rejects(rigged.ask(), (error) => {
+          assert.ok(isCodedError(error, 'REDIRECT_REFUSED'));
+          assert.equal(error.detail.reason, 'it leads from HTTPS to plain HTTP');
+          return true;
+        });
+        assert.equal(rigged.asked.length, 1);
+      }
     }
   });
 
