@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { CodedError } from '../diagnostics/coded-error';
 import type { Descriptor } from '../oci/descriptor';
 import type { Digest } from '../oci/digest';
@@ -74,6 +75,8 @@ export async function copyGraph(
 ): Promise<Descriptor> {
   const stop = new AbortController();
   const signal = options.signal === undefined ? stop.signal : AbortSignal.any([options.signal, stop.signal]);
+  // Every blob that is under way or waits listens to it; Node takes more than ten listeners for a leak.
+  setMaxListeners(0, signal);
   const walk = new GraphCopy(stores, { ...options, signal });
   try {
     return await walk.copyRoot(reference);
