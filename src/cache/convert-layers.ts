@@ -10,17 +10,13 @@ import { createCompressor } from '../compression/create-compressor';
 import { decompress } from '../compression/decompress';
 import type { BlobReader, CallOptions } from '../content/contract';
 import { Limiter } from '../content/limiter';
+import { stoppable } from '../content/stoppable';
 import { verifiedStream } from '../content/verify';
 import { CodedError } from '../diagnostics/coded-error';
 import type { Descriptor } from '../oci/descriptor';
 import { finishDigest, type Digest } from '../oci/digest';
 import type { CollectedCache } from './collect-export';
-import {
-  createdAtAnnotation,
-  descriptionAnnotation,
-  estargzTocAnnotation,
-  uncompressedAnnotation,
-} from './contract';
+import { createdAtAnnotation, descriptionAnnotation, estargzTocAnnotation, uncompressedAnnotation } from './contract';
 import { LayerChains, type ExportLayer } from './layer-chains';
 import { rankConfig } from './order-config';
 import { chainBlobs } from './reachable-config';
@@ -52,8 +48,7 @@ export interface ConvertOptions extends CallOptions {
  * @throws CodedError `CACHE_LAYER_CORRUPT`, and what reading, decompressing and compressing throw.
  */
 export async function convertLayers(cache: CollectedCache, options: ConvertOptions): Promise<CollectedCache> {
-  const stop = new AbortController();
-  const signal = options.signal ? AbortSignal.any([options.signal, stop.signal]) : stop.signal;
+  const { signal, stop } = stoppable(options.signal);
   const limiter = new Limiter(CONCURRENT_LAYERS);
   await mkdir(options.temporaryDirectory, { recursive: true });
   // Two blobs of one content become one layer.
@@ -75,7 +70,7 @@ export async function convertLayers(cache: CollectedCache, options: ConvertOptio
   try {
     return replaceLayers(cache, new Map((await Promise.all(tasks)).flat()));
   } catch (error) {
-    stop.abort(error);
+    stop(error);
     await Promise.allSettled(tasks);
     options.signal?.throwIfAborted();
     throw error;

@@ -2,6 +2,7 @@ import { Readable } from 'node:stream';
 import type { CallOptions, ContentStore } from '../content/contract';
 import { copyBlob } from '../content/copy';
 import { Limiter } from '../content/limiter';
+import { stoppable } from '../content/stoppable';
 import type { Descriptor } from '../oci/descriptor';
 import { digestOf, type Digest } from '../oci/digest';
 import { serializeCacheConfig } from './cache-config';
@@ -113,8 +114,7 @@ async function writeLayers(
   store: ContentStore,
   options: ExportCacheOptions,
 ): Promise<readonly Descriptor[]> {
-  const stop = new AbortController();
-  const signal = options.signal ? AbortSignal.any([options.signal, stop.signal]) : stop.signal;
+  const { signal, stop } = stoppable(options.signal);
   const limiter = new Limiter(CONCURRENT_LAYERS);
   const sent: Descriptor[] = [];
   const write = async ({ descriptor, provider }: ExportLayer): Promise<void> => {
@@ -133,7 +133,7 @@ async function writeLayers(
   try {
     await Promise.all(tasks);
   } catch (error) {
-    stop.abort(error);
+    stop(error);
     await Promise.allSettled(tasks);
     throw error;
   }

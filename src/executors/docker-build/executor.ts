@@ -1,5 +1,6 @@
 import { homedir } from 'node:os';
 import type { ExecutorContext } from '@nx/devkit';
+import { forManyListeners } from '../../content/stoppable';
 import { createEngine } from '../../engine/create-engine';
 import { hostPlatform } from '../../oci/platform';
 import type { DockerBuildOptions } from '../../workspace/docker-build-options';
@@ -35,7 +36,7 @@ export default async function dockerBuild(
         isTerminal: stdout.isTTY,
         terminalSize: () => (stdout.isTTY ? { columns: stdout.columns, rows: stdout.rows } : defaultTerminalSize),
         isVerbose: context.isVerbose,
-        signal: interruption.signal,
+        signal: forManyListeners(interruption.signal),
         createEngine: (plan) => createEngine({ choice: plan.engine, env, stateDirectory: plan.stateDirectory }),
       },
     );
