@@ -104,14 +104,20 @@ const refused: readonly (readonly [CacheOption, ...string[]])[] = [
   ['type=registry,ref=a,mode=Max', '"Max" is no value of mode; did you mean "mode=max"?'],
   ['type=registry,ref=a,mode=all', '"all" is no value of mode; it is one of min, max'],
   ['type=registry,ref=a,compression=zst', '"zst" is no value of compression; did you mean "compression=zstd"?'],
-  ['type=registry,ref=a,compression-level=10', 'the level of gzip is a whole number from 0 to 9, not 10; leave it out for the usual one'],
+  [
+    'type=registry,ref=a,compression-level=10',
+    'the level of gzip is a whole number from 0 to 9, not 10; leave it out for the usual one',
+  ],
   ['type=registry,ref=a,compression-level=fast', '"fast" is no value of compression-level; it is a whole number'],
   ['type=registry,ref=a,ignore-error=yes', '"yes" is no value of ignore-error; it is true or false'],
   [
     'type=registry,ref=a,oci-mediatypes=false,image-manifest=true',
     'image-manifest=true needs oci-mediatypes=true; leave out one of them',
   ],
-  ['type=registry,ref=a,oci-mediatypes=false,compression=estargz', 'compression=estargz needs oci-mediatypes=true; leave out oci-mediatypes, or use compression=gzip'],
+  [
+    'type=registry,ref=a,oci-mediatypes=false,compression=estargz',
+    'compression=estargz needs oci-mediatypes=true; leave out oci-mediatypes, or use compression=gzip',
+  ],
   ['type=registry', 'a registry cache needs ref=…'],
   ['ref=a', 'a cache needs type=…; write type=registry,ref=…'],
   ['type=registri,ref=a', '"registri" is no value of type; did you mean "type=registry"?'],

@@ -122,7 +122,10 @@ function targetElsewhere(type: (typeof targetTypes)[number]): {
     return { names: formAttributes.filter((name) => name !== 'mode'), hint };
   }
   const own = type === 'local' ? 'dest' : 'ref';
-  return { names: ['src', 'digest'], hint: (name) => `${name}=… belongs to the source of a cache; here it is ${own}=…` };
+  return {
+    names: ['src', 'digest'],
+    hint: (name) => `${name}=… belongs to the source of a cache; here it is ${own}=…`,
+  };
 }
 
 function readAll<T, K extends string>(
@@ -143,11 +146,7 @@ function readAll<T, K extends string>(
   return { found, diagnostics: all };
 }
 
-function readType<K extends string>(
-  reader: AttributeReader,
-  set: AttributeSet,
-  types: readonly K[],
-): K | undefined {
+function readType<K extends string>(reader: AttributeReader, set: AttributeSet, types: readonly K[]): K | undefined {
   const type = set.attributes.get('type');
   if (type === undefined) {
     reader.fail('CACHE_MISSING_ATTRIBUTE', 'a cache needs type=…', 'write type=registry,ref=…');

@@ -33,7 +33,12 @@ export function writeCacheManifest(
 ): { readonly mediaType: string; readonly bytes: Buffer } {
   if (form.imageManifest && !form.ociMediaTypes) {
     const message = 'a cache in the form of an image manifest needs OCI media types';
-    throw new CodedError('CACHE_FORM_INVALID', message, {}, { hint: 'leave out oci-mediatypes=false or image-manifest=true' });
+    throw new CodedError(
+      'CACHE_FORM_INVALID',
+      message,
+      {},
+      { hint: 'leave out oci-mediatypes=false or image-manifest=true' },
+    );
   }
   const family = form.ociMediaTypes ? 'oci' : 'docker';
   const children = layers.map((layer) => ({

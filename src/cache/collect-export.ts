@@ -65,7 +65,10 @@ export async function collectExport<R>(
     const results = remote && record.result ? [{ createdAt: record.result.createdAt, remote }] : [];
     added.set(record, graph.add(record.digest, inputs, results));
   }
-  return graphToCache(graph, targets.flatMap((target) => added.get(target) ?? []));
+  return graphToCache(
+    graph,
+    targets.flatMap((target) => added.get(target) ?? []),
+  );
 }
 
 async function resolveResults<R>(

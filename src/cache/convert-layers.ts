@@ -16,12 +16,7 @@ import { CodedError } from '../diagnostics/coded-error';
 import type { Descriptor } from '../oci/descriptor';
 import { finishDigest, type Digest } from '../oci/digest';
 import type { CollectedCache } from './collect-export';
-import {
-  createdAtAnnotation,
-  descriptionAnnotation,
-  estargzTocAnnotation,
-  uncompressedAnnotation,
-} from './contract';
+import { createdAtAnnotation, descriptionAnnotation, estargzTocAnnotation, uncompressedAnnotation } from './contract';
 import { LayerChains, type ExportLayer } from './layer-chains';
 import { rankConfig } from './order-config';
 import { chainBlobs } from './reachable-config';

@@ -102,9 +102,9 @@ test("BuildKit's caches are imported, by tag", async () => {
     const outcome = await importCache(store, tag, { name: tag });
     assert.ok(outcome.kind === 'imported', tag);
     assert.equal(outcome.parts[0]!.config.records.length, 16, tag);
-    const results = outcome.parts[0]!.config.records
-      .flatMap(({ digest }) => outcome.source.find(digest))
-      .flatMap((record) => record.results);
+    const results = outcome.parts[0]!.config.records.flatMap(({ digest }) => outcome.source.find(digest)).flatMap(
+      (record) => record.results,
+    );
     assert.equal(results.length, tag === 'gzip-min' ? 3 : 9, tag);
     for (const result of results) assert.equal(result.open()?.kind, 'remote', tag);
   }
@@ -207,14 +207,13 @@ test('a cache that cannot be used is an outcome with a reason', async () => {
     registry.putManifest({ mediaType, bytes: Buffer.from(JSON.stringify(manifest)) }, { tag });
   const layer = { mediaType: mediaTypes.ociLayer, digest: digestOf('x'), size: 1 };
   const config = (size: number) => ({ mediaType: cacheConfigMediaType, digest: digestOf('config'), size });
-  await put('image', {
-    schemaVersion: 2,
-    mediaType: mediaTypes.ociManifest,
-    config: { ...config(1), mediaType: mediaTypes.ociConfig },
-    layers: [layer],
-  });
-  await put('lost', { schemaVersion: 2, mediaType: mediaTypes.ociManifest, config: config(1), layers: [layer] });
-  await put('large', { schemaVersion: 2, mediaType: mediaTypes.ociManifest, config: config(1e9), layers: [layer] });
+  const image = Buffer.from('{"os":"linux","architecture":"amd64","rootfs":{"type":"layers","diff_ids":[]}}');
+  const imageConfig = { mediaType: mediaTypes.ociConfig, digest: digestOf(image), size: image.length };
+  await registry.put(imageConfig, () => Promise.resolve(Readable.from([image])));
+  const manifest = { schemaVersion: 2, mediaType: mediaTypes.ociManifest };
+  await put('image', { ...manifest, config: imageConfig, layers: [layer] });
+  await put('lost', { ...manifest, config: config(1), layers: [layer] });
+  await put('large', { ...manifest, config: config(1e9), layers: [layer] });
   const reasons: Record<string, RegExp> = { image: /an image and no build cache/, lost: /no blob/, large: /more than/ };
   for (const [tag, message] of Object.entries(reasons)) {
     const outcome = await importCache(registry, tag, { name: tag });

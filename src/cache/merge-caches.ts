@@ -58,8 +58,7 @@ export function topsOnly(cache: CollectedCache): CollectedCache {
   }
   const keep = (record: number): boolean =>
     (config.records[record]?.layers ?? []).some(({ layer }) => wanted[layer] === 1);
-  const { targets: _, ...rest } = cache;
-  return { ...rest, config: withResults(config, keep) };
+  return { layers: cache.layers, config: withResults(config, keep) };
 }
 
 /** Records with a result that no other record with one stands on. */
@@ -113,7 +112,9 @@ function addTo(graph: RecordGraph<GraphResult>, { part, provider }: CacheInput):
     const results = record.layers
       .filter(({ layer }) => usable[layer] === 1)
       .map(({ layer, createdAt }): GraphResult => {
-        const descriptors = chainBlobs(config, layer).map((blob) => layers.get(blob)).filter((descriptor) => descriptor !== undefined);
+        const descriptors = chainBlobs(config, layer)
+          .map((blob) => layers.get(blob))
+          .filter((descriptor) => descriptor !== undefined);
         return { createdAt, remote: { descriptors, provider } };
       });
     added[index] = graph.add(record.digest, inputs, results);

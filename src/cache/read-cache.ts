@@ -96,7 +96,8 @@ async function readManifest(stored: StoredManifest, walk: Walk): Promise<void> {
     await readChildren(manifest, walk);
   } else if (isImageConfig(manifest.config.mediaType)) {
     const inline = await readInlineCache(manifest, (blob) => readBlob(walk.store, blob, walk.call));
-    if (inline) walk.parts.push({ ...common, kind: 'inline', form: 'manifest', configBlob: manifest.config, ...inline });
+    if (inline)
+      walk.parts.push({ ...common, kind: 'inline', form: 'manifest', configBlob: manifest.config, ...inline });
   }
 }
 

@@ -44,7 +44,10 @@ export function refuseImageTagsAsCache(
 }
 
 /** Hosts that caches with `registry.insecure=true` lie on. */
-export function insecureCacheHosts({ cacheFrom, cacheTo }: Pick<BuildRequest, 'cacheFrom' | 'cacheTo'>): readonly string[] {
+export function insecureCacheHosts({
+  cacheFrom,
+  cacheTo,
+}: Pick<BuildRequest, 'cacheFrom' | 'cacheTo'>): readonly string[] {
   const places = [...cacheFrom, ...cacheTo.map(({ destination }) => destination)];
   return places.flatMap((place) => (place.type === 'registry' && place.insecure ? [place.reference.host] : []));
 }

@@ -8,6 +8,7 @@ import type { Digest } from '../../oci/digest';
 import type { ProgressSink, VertexEvent } from '../../progress/event';
 import type { SolverResult } from '../../solver/contract';
 import type { CacheExportReport, CacheSource } from '../contract';
+import { layerProgress } from './layer-progress';
 import { inVertex } from './progress-vertex';
 
 export interface CacheExportOptions extends CallOptions {
@@ -24,7 +25,10 @@ export interface CacheExportOptions extends CallOptions {
  * Writes the build's cache to one target. A failure is a warning where the target says `ignore-error`, and else
  * rejects.
  */
-export async function exportToTarget(target: StoredCacheTarget, options: CacheExportOptions): Promise<CacheExportReport> {
+export async function exportToTarget(
+  target: StoredCacheTarget,
+  options: CacheExportOptions,
+): Promise<CacheExportReport> {
   const { location } = target.destination;
   const started = options.now();
   const done = (report: Partial<CacheExportReport>): CacheExportReport => ({
@@ -54,7 +58,7 @@ async function writeCache(
   vertex: VertexEvent,
   options: CacheExportOptions,
 ): Promise<Partial<CacheExportReport>> {
-  const { progress, now, signal } = options;
+  const { progress, signal } = options;
   const call = signal ? { signal } : {};
   const store = options.store(target.destination);
   const present = options.present.get(store.name);
@@ -63,50 +67,20 @@ async function writeCache(
     mode: target.mode,
     resolveRemote: options.resolveRemote(target),
   });
-  const sent = new Map<Digest, number>();
-  const begun = new Map<Digest, number>();
+  const layers = layerProgress(vertex, options);
   const outcome = await exportCache(cache, store, {
     ...call,
     tag: referenceInStore(target.destination),
     imageManifest: target.imageManifest,
     ociMediaTypes: target.ociMediaTypes,
     isPresent: (digest) => present?.has(digest) ?? false,
-    onLayer: ({ digest, size }, event) => {
-      const started = begun.get(digest) ?? now();
-      begun.set(digest, started);
-      if (event === 'started') return;
-      const current = event === 'written' ? size : 0;
-      const name = event === 'written' ? `writing layer ${digest}` : `layer ${digest} is there already`;
-      progress({
-        kind: 'status',
-        vertex: vertex.digest,
-        id: digest,
-        name,
-        current,
-        total: size,
-        started,
-        completed: now(),
-      });
-    },
-    onBytes: ({ digest, size }, bytes) => {
-      const current = (sent.get(digest) ?? 0) + bytes;
-      sent.set(digest, current);
-      const started = begun.get(digest) ?? now();
-      progress({
-        kind: 'status',
-        vertex: vertex.digest,
-        id: digest,
-        name: `writing layer ${digest}`,
-        current,
-        total: size,
-        started,
-      });
-    },
+    onLayer: layers.onLayer,
+    onBytes: layers.onBytes,
   });
   const warning = droppedWarning(target.destination.location, outcome.dropped);
   if (warning) progress(warning);
   if (outcome.kind === 'empty') return {};
-  const moved = [...sent.values()].reduce((sum, bytes) => sum + bytes, 0);
+  const moved = [...layers.sent.values()].reduce((sum, bytes) => sum + bytes, 0);
   return {
     manifest: outcome.manifest,
     layers: outcome.layers,
