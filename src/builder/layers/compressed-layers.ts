@@ -150,14 +150,17 @@ function existingBlob(layer: Layer, { compression, force = false }: RemoteOption
   return wanted ?? layer.blobs[0];
 }
 
-/** The annotations that importers need, whatever the blob had. */
+/**
+ * The annotations that importers need, whatever the blob had. The diffID is that of the blob: an estargz made here has
+ * its table of contents in the tar that it unpacks to, and says so itself.
+ */
 function annotate(descriptor: Descriptor, layer: Layer | undefined): Descriptor {
   if (!layer) return descriptor;
   return {
     ...descriptor,
     annotations: {
-      ...descriptor.annotations,
       [uncompressedAnnotation]: layer.diffId,
+      ...descriptor.annotations,
       ...(layer.createdAt !== undefined && { [createdAtAnnotation]: layer.createdAt }),
     },
   };
