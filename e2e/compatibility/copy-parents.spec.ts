@@ -10,7 +10,10 @@ import { TestRegistry } from '../testing/test-registry';
 
 test('COPY --parents needs a frontend newer than that of BuildKit 0.25; with one, both sides agree', async (t) => {
   const buildkit = await RealBuildKit.open('parents');
-  if (typeof buildkit === 'string') return t.skip(buildkit);
+  if (typeof buildkit === 'string') {
+    t.skip(buildkit);
+    return;
+  }
   await using directory = await TemporaryDirectory.create();
   await using registry = await TestRegistry.start(directory.join('registry'));
   try {

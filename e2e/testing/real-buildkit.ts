@@ -6,17 +6,17 @@ import { isInstruction, readVertices, type SolvedVertex } from './rawjson';
 
 /** The scripts' module that runs a dockerd in a Debian root. */
 interface DaemonModule {
-  startDaemon(
+  readonly startDaemon: (
     name: string,
     print: (line: string) => void,
-  ): Promise<
+  ) => Promise<
     | { readonly reason: string }
     | {
         readonly started: boolean;
         readonly daemon: { readonly buildx: string; readonly docker: string; readonly env: Record<string, string> };
       }
   >;
-  stopDaemon(name: string): Promise<boolean>;
+  readonly stopDaemon: (name: string) => Promise<boolean>;
 }
 
 export interface RealBuild {

@@ -1,6 +1,7 @@
 import type { Descriptor } from '../oci/descriptor';
 import type { Digest } from '../oci/digest';
 import type { CallOptions } from '../content/contract';
+import { estargzAnnotations } from '../compression/estargz-toc';
 import { uncompressedAnnotation, type CacheConfig, type CacheMode, type Remote } from './contract';
 import { recordsBottomUp, type ExportableRecord, type ExportableResult } from './exportable-record';
 import { Limiter } from '../content/limiter';
@@ -132,11 +133,20 @@ async function resolveTops<R>(
 /** Whether what is known of a result without resolving it leaves open that it is part of a target. */
 function mayBeBelow<R>(record: ExportableRecord<R>, tops: readonly Remote[]): boolean {
   const origin = record.result?.origin;
-  if (origin?.kind === 'remote') return tops.some((top) => isPrefix(origin.remote, top));
+  if (origin?.kind === 'remote') {
+    const { descriptors } = origin.remote;
+    return tops.some((top) => descriptors.every((layer, index) => mayBe(diffIdOf(layer), top.descriptors[index])));
+  }
   if (origin?.kind === 'layers') {
-    return tops.some((top) => origin.diffIds.every((diffId, index) => diffId === diffIdOf(top.descriptors[index])));
+    return tops.some((top) => origin.diffIds.every((diffId, index) => mayBe(diffId, top.descriptors[index])));
   }
   return origin !== undefined;
+}
+
+/** A layer that became an estargz has another diffID, which only resolving it tells. */
+function mayBe(diffId: string | undefined, layer: Descriptor | undefined): boolean {
+  if (diffId === undefined || layer === undefined) return false;
+  return diffId === diffIdOf(layer) || layer.annotations?.[estargzAnnotations.tocDigest] !== undefined;
 }
 
 function isPrefix(remote: Remote, top: Remote): boolean {

@@ -5,7 +5,7 @@ import { stoppable } from '../../content/stoppable';
 import type { CallOptions, ContentStore } from '../../content/contract';
 import { streamOf } from '../../filetree/read-file';
 import type { Descriptor } from '../../oci/descriptor';
-import { digestOf, type Digest } from '../../oci/digest';
+import { digestOf, isDigest, type Digest } from '../../oci/digest';
 import type { ImageConfig } from '../../oci/image-config';
 import { serializeManifest } from '../../oci/manifest';
 import { convertLayerMediaType, mediaTypes } from '../../oci/media-types';
@@ -47,7 +47,7 @@ export function describeImage(
 ): ImageBytes {
   const family = options.ociMediaTypes ? 'oci' : 'docker';
   const hasAnnotations = options.ociMediaTypes && Object.keys(options.annotations ?? {}).length > 0;
-  const configBytes = Buffer.from(JSON.stringify(config));
+  const configBytes = Buffer.from(JSON.stringify(withDiffIds(config, layers)));
   const configDescriptor: Descriptor = {
     mediaType: options.ociMediaTypes ? mediaTypes.ociConfig : mediaTypes.dockerConfig,
     digest: digestOf(configBytes),
@@ -62,6 +62,15 @@ export function describeImage(
     ...(hasAnnotations && { annotations: options.annotations }),
   });
   return { manifest, mediaType, manifestDigest: digestOf(manifest), config: configDescriptor, configBytes };
+}
+
+/** The config with the diffIDs of these very blobs, since that of an estargz covers its table of contents. */
+function withDiffIds(config: ImageConfig, layers: readonly Descriptor[]): ImageConfig {
+  const diffIds = config.rootfs.diff_ids.map((diffId, index) => {
+    const own = layers[index]?.annotations?.[uncompressedAnnotation];
+    return isDigest(own) ? own : diffId;
+  });
+  return { ...config, rootfs: { ...config.rootfs, diff_ids: diffIds } };
 }
 
 /**

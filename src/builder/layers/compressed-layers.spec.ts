@@ -3,6 +3,7 @@ import { readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { gunzipSync } from 'node:zlib';
+import { createCompressor } from '../../compression/create-compressor';
 import { MemoryStore } from '../../content/memory-store';
 import { readAll } from '../../filetree/read-file';
 import { digestOf } from '../../oci/digest';
@@ -103,4 +104,17 @@ test('one who gives up does not stop the others', async (t) => {
   assert.equal((await stayed).descriptors.length, 1);
   const unknown: Descriptor = { mediaType: '', digest: digestOf('x'), size: 1 };
   await assert.rejects((await stayed).provider.open(unknown), { code: 'BLOB_MISSING' });
+});
+
+test('an estargz says the diffID of what it unpacks to, which has the table of contents in it', async (t) => {
+  const rig = await layerRig(t);
+  const stored = await rig.store.write([file('a', 'content')]);
+  const layers = new CompressedLayers({ directory: join(rig.directory, 'blobs'), compress: createCompressor });
+  const remote = await layers.remoteOf([localLayer(rig.store, stored)], { compression: { type: 'estargz' } });
+  const [descriptor] = remote.descriptors;
+  assert.ok(descriptor);
+  const bytes = await readAll(await remote.provider.open(descriptor), 1_000_000);
+  const unpacked = digestOf(gunzipSync(bytes ?? ''));
+  assert.notEqual(unpacked, stored.diffId);
+  assert.equal(descriptor.annotations?.['containerd.io/uncompressed'], unpacked);
 });

@@ -150,14 +150,16 @@ function existingBlob(layer: Layer, { compression, force = false }: RemoteOption
   return wanted ?? layer.blobs[0];
 }
 
-/** The annotations that importers need, whatever the blob had. */
+/**
+ * The annotations that importers need, whatever the blob had. The diffID is that of the blob: an estargz made here has
+ * its table of contents in the tar that it unpacks to, and says so itself.
+ */
 function annotate(descriptor: Descriptor, layer: Layer | undefined): Descriptor {
   if (!layer) return descriptor;
   return {
     ...descriptor,
     annotations: {
       [uncompressedAnnotation]: layer.diffId,
-      // An estargz names another diffID: its table of contents is part of the tar that it decompresses to.
       ...descriptor.annotations,
       ...(layer.createdAt !== undefined && { [createdAtAnnotation]: layer.createdAt }),
     },
