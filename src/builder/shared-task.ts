@@ -1,4 +1,5 @@
 import type { CallOptions } from '../content/contract';
+import { stopTogether, type StopTogether } from '../content/stop-together';
 
 /**
  * Work that several may wait for and that is done once. One waiter's abort leaves the others alone; the work itself is
@@ -6,7 +7,7 @@ import type { CallOptions } from '../content/contract';
  */
 export class SharedTask<T> {
   readonly #work: (signal: AbortSignal) => Promise<T>;
-  #running: { readonly result: Promise<T>; readonly controller: AbortController } | undefined;
+  #running: { readonly result: Promise<T>; readonly controller: StopTogether } | undefined;
   #waiters = 0;
 
   constructor(work: (signal: AbortSignal) => Promise<T>) {
@@ -28,8 +29,8 @@ export class SharedTask<T> {
     }
   }
 
-  #start(): { readonly result: Promise<T>; readonly controller: AbortController } {
-    const controller = new AbortController();
+  #start(): { readonly result: Promise<T>; readonly controller: StopTogether } {
+    const controller = stopTogether(undefined);
     const running = { result: this.#work(controller.signal), controller };
     running.result.catch(() => {
       if (this.#running === running) this.#running = undefined;

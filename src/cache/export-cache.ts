@@ -7,6 +7,7 @@ import { writeCacheManifest, type CacheManifestForm } from './cache-manifest';
 import type { CollectedCache, ExportLayer } from './collect-export';
 import { cacheConfigMediaType } from './contract';
 import { Limiter } from '../content/limiter';
+import { stopTogether } from '../content/stop-together';
 
 /** Layers that are written at a time; a store has its own bound for its requests. */
 const CONCURRENT_LAYERS = 4;
@@ -68,8 +69,8 @@ async function writeLayers(
   store: ContentStore,
   options: ExportCacheOptions,
 ): Promise<readonly Descriptor[]> {
-  const stop = new AbortController();
-  const signal = options.signal ? AbortSignal.any([options.signal, stop.signal]) : stop.signal;
+  const stop = stopTogether(options.signal);
+  const { signal } = stop;
   const limiter = new Limiter(CONCURRENT_LAYERS);
   const sent: Descriptor[] = [];
   const write = async ({ descriptor, provider }: ExportLayer): Promise<void> => {

@@ -15,6 +15,7 @@ import type {
   PutOutcome,
 } from './contract';
 import { Limiter } from './limiter';
+import { stopTogether } from './stop-together';
 
 /** Levels of indexes in indexes. Real images have two. */
 export const maxGraphDepth = 8;
@@ -72,9 +73,8 @@ export async function copyGraph(
   reference: string | Digest,
   options: CopyGraphOptions = {},
 ): Promise<Descriptor> {
-  const stop = new AbortController();
-  const signal = options.signal === undefined ? stop.signal : AbortSignal.any([options.signal, stop.signal]);
-  const walk = new GraphCopy(stores, { ...options, signal });
+  const stop = stopTogether(options.signal);
+  const walk = new GraphCopy(stores, { ...options, signal: stop.signal });
   try {
     return await walk.copyRoot(reference);
   } catch (error) {

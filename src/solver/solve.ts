@@ -1,3 +1,4 @@
+import { stopTogether } from '../content/stop-together';
 import type { RecordSource } from '../cache/contract';
 import type { ExportableRecord } from '../cache/exportable-record';
 import type { CallOptions } from '../content/contract';
@@ -51,13 +52,13 @@ export async function solve<R extends SolverResult>(
   const graph = buildNodes<R>(targets);
   const matcher = new RecordMatcher<R>(options.sources);
   const steps = new StepLog(options.progress, options.now);
-  const failure = new AbortController();
+  const failure = stopTogether(options.signal);
   const evaluator = new Evaluator<R>({
     worker: options.worker,
     matcher,
     steps,
     progress: options.progress,
-    signal: options.signal ? AbortSignal.any([options.signal, failure.signal]) : failure.signal,
+    signal: failure.signal,
     parallelism: options.parallelism ?? DEFAULT_PARALLELISM,
     now: options.now,
   });

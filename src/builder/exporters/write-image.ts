@@ -1,6 +1,7 @@
 import { uncompressedAnnotation } from '../../cache/contract';
 import { copyBlob } from '../../content/copy';
 import { Limiter } from '../../content/limiter';
+import { stopTogether } from '../../content/stop-together';
 import type { CallOptions, ContentStore } from '../../content/contract';
 import { streamOf } from '../../filetree/read-file';
 import type { Descriptor } from '../../oci/descriptor';
@@ -93,8 +94,8 @@ async function writeBlobs(
   store: ContentStore,
   options: WriteImageOptions,
 ): Promise<void> {
-  const stop = new AbortController();
-  const signal = options.signal ? AbortSignal.any([options.signal, stop.signal]) : stop.signal;
+  const stop = stopTogether(options.signal);
+  const { signal } = stop;
   const limiter = new Limiter(concurrentLayers);
   const unique = new Map(descriptors.map((layer) => [layer.digest, layer]));
   const copies = [...unique.values()].map((layer) =>

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { homedir } from 'node:os';
 import type { ExecutorContext } from '@nx/devkit';
 import { createEngine } from '../../engine/create-engine';
@@ -14,6 +15,8 @@ export default async function dockerBuild(
   context: ExecutorContext,
 ): Promise<{ readonly success: boolean }> {
   const interruption = new AbortController();
+  // Whatever runs at the same time listens to it.
+  setMaxListeners(0, interruption.signal);
   const interrupt = (): void => interruption.abort(new Error('interrupted'));
   for (const signal of signals) process.once(signal, interrupt);
   const { stdout, env } = process;
