@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
-import { readdir, rm, writeFile } from 'node:fs/promises';
+import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { Builder, stepsThat } from './testing/builder';
 import { DockerRegistry } from './testing/docker-registry';
 import { createHostRoot } from './testing/host-root';
 import { pullWithSkopeo } from './testing/image-files';
-import { needs } from './testing/parts';
+import { needs, output } from './testing/parts';
 
 const dockerfile = `# syntax=docker/dockerfile:1
 ARG GREETING=hello
@@ -77,7 +77,8 @@ test('a pushed image, pulled by skopeo, is what the Dockerfile says', { skip }, 
     'etc/passwd': '-rw-r--r-- 0/0',
   };
   for (const [path, line] of Object.entries(expected)) assert.equal(files.get(path), line, path);
-  const hostFiles = (await readdir(builder.path('host'), { recursive: true })).filter((path) => path !== 'etc/group');
+  const found = output('find', builder.path('host'), '-mindepth', '1', '-printf', '%P\\n').trim().split('\n');
+  const hostFiles = found.filter((path) => path !== 'etc/group');
   const added = ['app', 'app/node_modules', 'app/node_modules/link', 'app/server', 'data'];
   assert.deepEqual([...files.keys()].filter((path) => path !== '').sort(), [...hostFiles, ...added].sort());
   const { User, Env, Labels, ExposedPorts, Entrypoint, Cmd, WorkingDir } = config.config;
@@ -110,8 +111,8 @@ test('mode=max: a second machine takes every step from the registry', { skip }, 
   await writeFile(join(builder.workspace, 'src/main'), 'there\n');
   const third = await builder.build({ ...options, cacheTo: cacheTo('max') }, { state: 'state-3' });
   assert.deepEqual(
-    stepsThat(third, 'executed').map((name) => name.replace(/^\[[^\]]*\] /, '').slice(0, 20)),
-    ['COPY --chown=1000:10', 'RUN echo "$GREETING ', 'COPY --from=build --', 'RUN rm /etc/group &&'],
+    stepsThat(third, 'executed').map((name) => name.replace(/^\[[^\]]*\] /, '').replace(/ .*/, '')),
+    ['COPY', 'RUN', 'COPY', 'LINK', 'RUN'],
     third.output,
   );
 });

@@ -53,7 +53,7 @@ RUN --mount=type=bind,source=input,target=/bound \\
     --mount=type=secret,id=inenv,env=TOKEN \\
     set -e; cat /bound /from > /seen; echo more >> /cache/log; cat /cache/log > /log; \\
     echo x > /scratch/x; test "$(cat /run/token)" = "$TOKEN"; echo "told: $TOKEN"
-RUN --mount=type=cache,id=c,target=/cache cat /cache/log > /again
+RUN --mount=type=cache,id=c,target=/cache,mode=0700 cat /cache/log > /again
 `,
     );
     await builder.write({ input: 'bound\n' });
@@ -137,14 +137,15 @@ RUN --mount=type=cache,id=c,target=/cache cat /cache/log > /again
   });
 
   test(`${runtime}: stages that need nothing of each other run at once`, { skip }, async (t) => {
-    const stage = (name: string, other: string): string =>
-      `FROM base AS ${name}
-RUN --mount=type=cache,id=meet,target=/meet : > /meet/${name}; \\
-    n=0; until test -e /meet/${other}; do n=$((n+1)); test $n -lt 100 || exit 1; sleep 0.1; done; : > /${name}
-`;
+    const stage = (name: string): string => `FROM base AS ${name}\nRUN echo in ${name}; sleep 2; : > /${name}\n`;
     const last = 'FROM base\nCOPY --from=one /one /\nCOPY --from=two /two /\n';
-    const builder = await open(t, `${stage('one', 'two')}${stage('two', 'one')}${last}`);
-    mustWork(await builder.build(tarOutput(builder), settings));
+    const builder = await open(t, `${stage('one')}${stage('two')}${last}`);
+    const build = builder.start(tarOutput(builder), settings);
+    await Promise.all([build.printed(' in one\n'), build.printed(' in two\n')]);
+    // Each has two seconds to go: neither waited for the other.
+    const states = await processesWith('sleep 2');
+    mustWork(await build.result);
+    assert.equal(states.filter((line) => line.startsWith('sleep 2')).length, 2, states.join('\n'));
   });
 }
 
