@@ -28,12 +28,19 @@ export async function packPlugin(directory) {
   return join(directory, packed[0]);
 }
 
-/** A copy of `examples/workspace` in a git repository of its own, with the packed plugin installed by name. */
-export async function createWorkspace(directory, tarball) {
+/**
+ * A copy of `examples/workspace` in a git repository of its own, with the packed plugin installed by name.
+ *
+ * @param {string} directory
+ * @param {string} tarball
+ * @param {{ nx?: string }} [options] `nx`: another version of Nx than the example's, as npm takes it.
+ */
+export async function createWorkspace(directory, tarball, { nx } = {}) {
   await copySources(directory);
   const manifestPath = join(directory, 'package.json');
   const manifest = JSON.parse(await readFile(manifestPath, 'utf8'));
   manifest.devDependencies['nx-registry-cache'] = `file:${tarball}`;
+  if (nx !== undefined) Object.assign(manifest.devDependencies, { nx, '@nx/devkit': nx });
   await writeFile(manifestPath, `${JSON.stringify(manifest, undefined, 2)}\n`);
   await runOrFail('npm', ['install', '--no-audit', '--no-fund', '--prefer-offline', '--loglevel=error'], {
     cwd: directory,
@@ -63,6 +70,15 @@ export async function findEsbuild(workspace) {
   return `node_modules/@esbuild/${name}/bin`;
 }
 
+/** Runs the workspace's own Nx to its end. Gives its exit code and what it printed. */
+export function runNx(workspace, args, environment = {}) {
+  return run(process.execPath, [join(workspace, 'node_modules/.bin/nx'), ...args], {
+    cwd: workspace,
+    env: { ...process.env, ...nxEnvironment, ...environment },
+    capture: true,
+  });
+}
+
 /**
  * Runs `<project>:docker-build` through Nx.
  *
@@ -71,20 +87,8 @@ export async function findEsbuild(workspace) {
 export async function buildImage(workspace, project, { state, environment }) {
   const metadata = join(workspace, 'dist/apps', project, 'image.json');
   await rm(metadata, { force: true });
-  const nx = join(workspace, 'node_modules/.bin/nx');
-  const args = [
-    nx,
-    'run',
-    `${project}:docker-build`,
-    '--outputStyle=static',
-    `--stateDir=${state}`,
-    '--progress=plain',
-  ];
-  const { code, output } = await run(process.execPath, args, {
-    cwd: workspace,
-    env: { ...process.env, ...nxEnvironment, ...environment },
-    capture: true,
-  });
+  const args = ['run', `${project}:docker-build`, '--outputStyle=static', `--stateDir=${state}`, '--progress=plain'];
+  const { code, output } = await runNx(workspace, args, environment);
   const text = await readFile(metadata, 'utf8').catch(() => undefined);
   return { code, output, ...(text === undefined ? {} : { result: JSON.parse(text) }) };
 }

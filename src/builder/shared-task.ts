@@ -1,4 +1,5 @@
 import type { CallOptions } from '../content/contract';
+import { stoppable, type Stoppable } from '../content/stoppable';
 
 /**
  * Work that several may wait for and that is done once. One waiter's abort leaves the others alone; the work itself is
@@ -6,7 +7,7 @@ import type { CallOptions } from '../content/contract';
  */
 export class SharedTask<T> {
   readonly #work: (signal: AbortSignal) => Promise<T>;
-  #running: { readonly result: Promise<T>; readonly controller: AbortController } | undefined;
+  #running: { readonly result: Promise<T>; readonly controller: Stoppable } | undefined;
   #waiters = 0;
 
   constructor(work: (signal: AbortSignal) => Promise<T>) {
@@ -23,13 +24,13 @@ export class SharedTask<T> {
       this.#waiters--;
       if (this.#waiters === 0 && options.signal?.aborted === true && this.#running === running) {
         this.#running = undefined;
-        running.controller.abort(options.signal.reason);
+        running.controller.stop(options.signal.reason);
       }
     }
   }
 
-  #start(): { readonly result: Promise<T>; readonly controller: AbortController } {
-    const controller = new AbortController();
+  #start(): { readonly result: Promise<T>; readonly controller: Stoppable } {
+    const controller = stoppable();
     const running = { result: this.#work(controller.signal), controller };
     running.result.catch(() => {
       if (this.#running === running) this.#running = undefined;

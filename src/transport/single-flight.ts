@@ -1,3 +1,5 @@
+import { setMaxListeners } from 'node:events';
+
 /**
  * Runs one task per key at a time: whoever asks while it runs gets the same result. A caller that aborts leaves; the
  * task goes on for the others, and is itself aborted only when nobody waits for it any more.
@@ -22,6 +24,7 @@ export class SingleFlight<T> {
 
   #start(key: string, task: (signal: AbortSignal) => Promise<T>): Flight<T> {
     const controller = new AbortController();
+    setMaxListeners(0, controller.signal);
     const result = task(controller.signal);
     // Each waiter sees the rejection; this keeps it from counting as unhandled when all have left.
     result.catch(() => undefined);

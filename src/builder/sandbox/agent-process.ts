@@ -25,11 +25,12 @@ export function spawnAgent(options: AgentProcessOptions): ChildProcess {
 
 /**
  * With `--pdeathsig` the builder's end ends `unshare`, with `--kill-child` that ends the agent, and as first process of
- * its namespace the agent takes all others along, and its mounts with them.
+ * its namespace the agent takes all others along, and its mounts with them. Without namespaces nothing would: there the
+ * agent has to outlive the builder for the moment that it takes to end what still runs.
  */
 function agentCommand({ identity, tools, ownProc }: AgentProcessOptions): readonly [string, ...string[]] {
   const agent = [process.execPath, join(__dirname, 'agent', 'main.js')] as const;
-  const tied = tools.setpriv === undefined ? [] : [tools.setpriv, '--pdeathsig', 'KILL', '--'];
+  const tied = tools.setpriv === undefined || identity === 'plain' ? [] : [tools.setpriv, '--pdeathsig', 'KILL', '--'];
   const users = {
     plain: undefined,
     root: [],

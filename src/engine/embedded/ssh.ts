@@ -31,7 +31,9 @@ export class SshAgents implements AsyncDisposable {
   ) {}
 
   /** Path of the agent's socket, undefined for an optional id that was not given, else `SSH_UNAVAILABLE`. */
-  async socket(id: string, need: { readonly optional: boolean }): Promise<string | undefined> {
+  async socket(asked: string, need: { readonly optional: boolean }): Promise<string | undefined> {
+    // What a mount without an id asks for; keys of the cache know it by the empty one.
+    const id = asked === '' ? 'default' : asked;
     const source = this.sources.find((candidate) => candidate.id === id);
     if (!source) {
       if (need.optional) return undefined;
