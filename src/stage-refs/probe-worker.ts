@@ -1,5 +1,5 @@
 import '../engine/embedded/base-images';
-import { BaseImages } from '../engine/embedded/base-images';
+import type { BaseImages } from '../engine/embedded/base-images';
 import { resolveGit, type GitOptions } from '../engine/embedded/git-source';
 import type { HttpSources } from '../engine/embedded/http-source';
 import { localFiles, LocalTree } from '../engine/embedded/local-tree';
