@@ -1,6 +1,6 @@
 import { uncompressedAnnotation, type RecordSource, type Remote } from '../cache/contract';
 import type { CallOptions, ContentStore } from '../content/contract';
-import { isCodedError } from '../diagnostics/coded-error';
+import { CodedError, isCodedError } from '../diagnostics/coded-error';
 import { writeImage } from '../builder/exporters/write-image';
 import { importCache } from '../cache/import-cache';
 import type { BuildRequest, CacheSource } from '../engine/contract';
@@ -26,7 +26,8 @@ export interface FindLayersOptions extends CallOptions {
 
 /**
  * Walks the records of caches, whoever wrote them, for the layers of a build's result. Undefined where a step is in none
- * of them, or where that cannot be told without reading layers. Caches that cannot be read are passed over in silence:
+ * of them, or where that cannot be told without reading layers; `CACHED_LAYER_MISSING` where only lost layers are to
+ * blame. Caches that cannot be read are passed over in silence:
  * the build that then comes says so.
  */
 export async function findLayers(
@@ -45,20 +46,25 @@ export async function findLayers(
     }),
   );
   const sources = imported.flatMap((outcome): RecordSource[] => (outcome.kind === 'imported' ? [outcome.source] : []));
+  let lost: string | undefined;
   try {
     const { results } = await solve([root], {
       ...call,
       worker: options.worker,
       sources,
-      progress: () => undefined,
+      progress: (event) => {
+        if (event.kind === 'warning' && event.code === 'CACHED_RESULT_UNUSABLE') lost ??= event.message;
+      },
       now: options.now,
     });
     const [result] = results;
     return result instanceof RemoteResult ? withSources(result.remote, caches) : undefined;
   } catch (error) {
     options.signal?.throwIfAborted();
-    if (isCodedError(error, 'VERTEX_FAILED', 'BUILDER_NEEDED')) return undefined;
-    throw error;
+    if (!isCodedError(error, 'VERTEX_FAILED', 'BUILDER_NEEDED')) throw error;
+    if (lost === undefined) return undefined;
+    const source = caches.map(({ location }) => location).join(', ');
+    throw new CodedError('CACHED_LAYER_MISSING', lost, { source, digests: [] }, { cause: error });
   }
 }
 

@@ -10,6 +10,7 @@ import { formatReference } from '../oci/reference';
 import type { MissCause, StageRefReport, StageRefSettings, StageReport } from './contract';
 import { explainMiss } from './explain';
 import { keyOf } from './field-hash';
+import { findImage } from './find-image';
 import { computeImageKey, isSameReads, settingsOf } from './image-key';
 import { ImageProbe, type Served } from './image-probe';
 import { readInputs, writeInputs } from './inputs-store';
@@ -66,7 +67,7 @@ export class StageRefBuild {
     const { repository } = settings;
     this.#stages = await planStages(conversion, { ...call, keys, store: this.#store, repository });
     const assembled = await this.#assemble(conversion, tag);
-    if (assembled.kind === 'broken') this.#markTargetBroken(conversion);
+    if (assembled.kind === 'broken') await this.#checkTarget(conversion);
     await this.#explain(conversion);
     if (assembled.kind === 'served') {
       await this.#remember();
@@ -129,9 +130,12 @@ export class StageRefBuild {
     return this.#stages.find(({ stage }) => stage.index === conversion.target?.index);
   }
 
-  #markTargetBroken(conversion: Conversion): void {
+  /** Whether it is the target's own ref that has lost something. */
+  async #checkTarget(conversion: Conversion): Promise<void> {
     const target = this.#targetStage(conversion);
     if (target?.state !== 'present') return;
+    const found = await findImage(this.#store, target.reference.tag ?? '', { verify: 'blobs', ...this.call });
+    if (found.kind === 'found') return;
     const stages = this.#stages.map((each) => (each === target ? { ...each, state: 'broken' as const } : each));
     this.#stages = markNeeded(stages, conversion);
   }
