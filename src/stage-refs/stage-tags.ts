@@ -32,6 +32,7 @@ export function inputsTag(lineage: StageKey): string {
 
 function stageSlug(stage: string): string {
   const options = { maxCharacters: maxNameCharacters, fallback: 'stage' };
-  // A character that no stage name has forces the hash.
-  return tagSlug(reservedWord.test(stage) ? `stage:${stage}` : stage, options);
+  const slug = tagSlug(stage, options);
+  // The colon, which no stage name has, forces a hash.
+  return reservedWord.test(slug) ? tagSlug(`stage:${stage}`, options) : slug;
 }
