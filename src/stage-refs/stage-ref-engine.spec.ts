@@ -316,3 +316,24 @@ test('an abort is no reason to go on without refs', async (t) => {
   await assert.rejects(r.build(twoStages, { signal: AbortSignal.abort(new Error('stop')) }), /stop/);
   assert.deepEqual(r.warnings, []);
 });
+
+test('mistakes of the build are told as ever, without a word on refs', async (t) => {
+  const r = await rig(t);
+  await assert.rejects(r.build('FROM scratch\nCOPY nothing /'), { code: 'VERTEX_FAILED' });
+  await assert.rejects(r.build('FROM scratch\nCOPYY a b'), { code: 'BUILD_INPUT_INVALID' });
+  await assert.rejects(r.build(`FROM ${r.base('none')}\nCOPY src /`), { code: 'BASE_IMAGE_UNRESOLVED' });
+  assert.deepEqual(r.warnings, []);
+});
+
+test('what only this machine knows gets its refs without being built again', async (t) => {
+  const r = await rig(t);
+  const text = ['FROM scratch AS deps', 'COPY package.json /', 'FROM scratch AS app', 'COPY --from=deps / /'].join(
+    '\n',
+  );
+  await r.build(text, { settings: { write: false } });
+  const { steps } = await r.build(text);
+  assert.ok(steps.filter(({ stage }) => stage !== undefined).every(({ outcome }) => outcome !== 'executed'));
+  assert.deepEqual(withoutKeys(await r.tags()), ['app-KEY', 'app-KEY-image', 'deps-KEY', 'inputs-KEY']);
+  const { stageRefs } = await r.build(`${text}\nCMD ["x"]`, { machine: 'b' });
+  assert.equal(stageRefs?.served, 'assembled');
+});

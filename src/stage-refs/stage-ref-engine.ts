@@ -1,4 +1,5 @@
 import type { CallOptions } from '../content/contract';
+import '../solver/content-hash';
 import { isCodedError } from '../diagnostics/coded-error';
 import type { BuildOutcome, BuildRequest, Engine, EngineOptions } from '../engine/contract';
 import type { WarningEvent } from '../progress/event';
@@ -37,7 +38,11 @@ export class StageRefEngine implements Engine {
         if (served) return served;
       } catch (error) {
         options.signal?.throwIfAborted();
-        if (this.settings.dryRun || isCodedError(error, 'BUILD_INPUT_INVALID')) throw error;
+        if (this.settings.dryRun || isCodedError(error, 'BUILD_INPUT_INVALID', 'BASE_IMAGE_UNRESOLVED')) throw error;
+        // The engine meets it, too, and says which step it is about.
+        if (isCodedError(error, 'CONTENT_NOT_FOUND', 'CONTENT_PATTERN_INVALID')) {
+          return await this.inner.build(request, options);
+        }
         return await this.#buildWithout(error, request, options);
       }
       return await build.run(this.inner, options);
