@@ -5,10 +5,10 @@ import type { Reference } from '../oci/reference';
 import type { ImageConfig } from '../oci/image-config';
 import type { CallOptions } from '../content/contract';
 import type { CompressionOptions } from '../compression/contract';
-import type { CacheSource, CacheTarget } from '../cache/location';
+import type { CacheSource, CacheTarget, StoredCacheTarget } from '../cache/location';
 import type { ProgressSink, WarningEvent } from '../progress/event';
 
-export type { CacheSource, CacheTarget };
+export type { CacheSource, CacheTarget, StoredCacheTarget };
 
 /** buildx's `--output`, resolved. */
 export type ImageOutput =
@@ -45,6 +45,18 @@ export type BuildContext =
   | { readonly type: 'image'; readonly reference: Reference }
   | { readonly type: 'oci-layout'; readonly directory: string; readonly tag?: string; readonly digest?: Digest };
 
+/** A write-once cache of one stage, under a tag that the stage's content decides. */
+export interface StageCache {
+  /** Position of the stage in the Dockerfile, from 0. */
+  readonly stage: number;
+  readonly target: StoredCacheTarget;
+  /**
+   * What is there under the tag. What `exists` is written only if it proves to have lost something while the stage was
+   * built anyway; what is `broken` is written in any case.
+   */
+  readonly state: 'missing' | 'exists' | 'broken';
+}
+
 /** One build, every option resolved and checked. Paths are absolute. */
 export interface BuildRequest {
   readonly context: string;
@@ -58,6 +70,13 @@ export interface BuildRequest {
   readonly annotations: Readonly<Record<string, string>>;
   readonly cacheFrom: readonly CacheSource[];
   readonly cacheTo: readonly CacheTarget[];
+  /** Caches of single stages, besides those of `cacheTo`. */
+  readonly stageCaches?: readonly StageCache[];
+  /**
+   * One more name for the image, in a cache repository; written last, in the form of the first image output. What is
+   * there already stays, unless it is known to be broken.
+   */
+  readonly imageRef?: { readonly reference: Reference; readonly state: 'missing' | 'broken' };
   readonly outputs: readonly ImageOutput[];
   readonly secrets: readonly SecretSource[];
   readonly ssh: readonly SshSource[];
@@ -105,7 +124,7 @@ export interface CacheExportReport {
 export interface BuildOutcome {
   /** The image manifest (or index) that tags point at; undefined where no image was made (`local`, `tar`). */
   readonly image?: Descriptor;
-  readonly config?: { readonly digest: Digest; readonly value: ImageConfig };
+  readonly config?: { readonly digest: Digest; readonly value?: ImageConfig };
   readonly steps: readonly StepReport[];
   readonly cacheExports: readonly CacheExportReport[];
   readonly warnings: readonly WarningEvent[];

@@ -4,6 +4,7 @@ import type { Diagnostic } from '../diagnostics/diagnostic';
 import { hasErrors } from '../diagnostics/diagnostic';
 import type { BuildRequest } from '../engine/contract';
 import { formatReference, type Reference } from '../oci/reference';
+import type { StageRefSettings } from '../stage-refs/contract';
 import { readBuildArgs, readValues } from './build-args';
 import { readBuildContexts } from './build-contexts';
 import { insecureCacheHosts, readCaches, refuseImageTagsAsCache } from './cache-options';
@@ -16,6 +17,7 @@ import { absolutePath, requirePath } from './paths';
 import { readPlatforms } from './platforms';
 import { readEpoch, readExtraHosts, readSize, readUlimits } from './run-limits';
 import { readSecrets, readSsh } from './secrets';
+import { readStageRefs } from './stage-refs';
 import { replaceTokens } from './tokens';
 
 /** A Dockerfile above this is a mistake in the path. */
@@ -26,6 +28,10 @@ export interface BuildPlan {
   readonly request: BuildRequest;
   readonly engine: EngineChoice;
   readonly progress: ProgressMode;
+  /** Undefined without the option `cache`. */
+  readonly stageRefs?: StageRefSettings;
+  /** Whether all causes of misses are printed. */
+  readonly explain: boolean;
   /** Absolute. */
   readonly metadataFile?: string;
   /** Absolute: local layers and cache. */
@@ -59,6 +65,7 @@ export async function planBuild(given: DockerBuildOptions, invocation: Invocatio
       'engine=auto or embedded',
     );
   }
+  const stageRefs = readStageRefs(options, request?.outputs ?? [], mistakes);
   if (request === undefined || hasErrors(mistakes.diagnostics)) return { ok: false, diagnostics: mistakes.diagnostics };
   return {
     ok: true,
@@ -67,6 +74,8 @@ export async function planBuild(given: DockerBuildOptions, invocation: Invocatio
       request,
       engine: options.engine ?? 'auto',
       progress: options.progress ?? 'auto',
+      explain: options.explain ?? false,
+      ...(stageRefs === undefined ? {} : { stageRefs }),
       ...(options.metadataFile === undefined ? {} : { metadataFile: absolutePath(options.metadataFile, invocation) }),
       stateDirectory: stateDirectory(options, invocation),
     },

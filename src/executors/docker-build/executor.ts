@@ -1,8 +1,11 @@
 import { homedir } from 'node:os';
 import type { ExecutorContext } from '@nx/devkit';
 import { stoppable } from '../../content/stoppable';
+import type { Engine } from '../../engine/contract';
 import { createEngine } from '../../engine/create-engine';
 import { hostPlatform } from '../../oci/platform';
+import { StageRefEngine } from '../../stage-refs/stage-ref-engine';
+import type { BuildPlan } from '../../workspace/build-plan';
 import type { DockerBuildOptions } from '../../workspace/docker-build-options';
 import { runBuild } from './run-build';
 
@@ -37,12 +40,19 @@ export default async function dockerBuild(
         terminalSize: () => (stdout.isTTY ? { columns: stdout.columns, rows: stdout.rows } : defaultTerminalSize),
         isVerbose: context.isVerbose,
         signal: interruption.signal,
-        createEngine: (plan) => createEngine({ choice: plan.engine, env, stateDirectory: plan.stateDirectory }),
+        createEngine: (plan) => engineFor(plan, env),
       },
     );
   } finally {
     for (const signal of signals) process.off(signal, interrupt);
   }
+}
+
+function engineFor(plan: BuildPlan, env: NodeJS.ProcessEnv): Engine {
+  const { stageRefs, stateDirectory } = plan;
+  const engine = createEngine({ choice: plan.engine, env, stateDirectory });
+  if (stageRefs === undefined) return engine;
+  return new StageRefEngine(engine, { ...stageRefs, env, homeDirectory: homedir(), stateDirectory, now: Date.now });
 }
 
 /** Images are Linux's wherever they are built, unless the Dockerfile's user asks for another platform. */
