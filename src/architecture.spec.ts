@@ -54,6 +54,8 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
   'stage-refs': ['diagnostics', 'oci', 'content', 'registry', 'cache', 'dockerfile', 'llb', 'solver', 'engine'],
   report: ['diagnostics', 'oci', 'progress', 'engine', 'stage-refs'],
   workspace: ['diagnostics', 'oci', 'compression', 'cache', 'dockerfile', 'engine', 'stage-refs'],
+  inference: ['diagnostics', 'oci', 'dockerfile', 'llb', 'workspace'],
+  plugin: ['inference'],
   executors: [
     'diagnostics',
     'oci',
@@ -76,7 +78,7 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
 /** Packages that only some rooms may import. All others are free for whoever package.json lets have them. */
 const guardedPackages: Readonly<Record<string, readonly string[]>> = {
   undici: ['transport'],
-  '@nx/devkit': ['workspace', 'executors', 'generators', 'plugin'],
+  '@nx/devkit': ['workspace', 'inference', 'executors', 'generators', 'plugin'],
   nx: [],
 };
 

@@ -9,6 +9,7 @@ import { createRedactor } from '../../report/redactor';
 import { formatSummary } from '../../report/summary';
 import { planBuild, type BuildPlan } from '../../workspace/build-plan';
 import type { DockerBuildOptions, ProgressMode } from '../../workspace/docker-build-options';
+import { describeImage } from '../../workspace/image-file';
 import type { Invocation } from '../../workspace/invocation';
 
 /** What the process around a build gives: everything that a test replaces. */
@@ -43,11 +44,17 @@ export async function runBuild(
     if (summary !== undefined) print(summary);
     if (plan.metadataFile !== undefined)
       await writeMetadataFile(plan.metadataFile, buildMetadata(plan.request, outcome));
+    if (plan.imageFile !== undefined) await writeImageFile(plan.imageFile, plan, outcome);
     return { success: true };
   } catch (error) {
     print(describeFailure(error, host));
     return { success: false };
   }
+}
+
+async function writeImageFile(path: string, { request }: BuildPlan, outcome: BuildOutcome): Promise<void> {
+  const image = describeImage(path, request, outcome);
+  if (image !== undefined) await writeMetadataFile(path, { ...image });
 }
 
 async function build(
