@@ -72,7 +72,7 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
     'report',
     'workspace',
   ],
-  generators: ['diagnostics', 'oci', 'dockerfile', 'workspace'],
+  generators: ['diagnostics', 'oci', 'dockerfile', 'workspace', 'inference'],
 };
 
 /** Packages that only some rooms may import. All others are free for whoever package.json lets have them. */
