@@ -8,6 +8,7 @@ export const workspaceIgnore = `# What no image needs. A COPY of a folder does n
 **/.cache
 **/coverage
 **/tmp
+.package-cache
 dist/.nx-registry-cache
 
 # What must not get into an image.
