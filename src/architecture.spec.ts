@@ -67,6 +67,8 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
   ],
   report: ['diagnostics', 'oci', 'progress', 'engine', 'stage-refs'],
   workspace: ['diagnostics', 'oci', 'compression', 'cache', 'dockerfile', 'engine', 'stage-refs'],
+  inference: ['diagnostics', 'oci', 'dockerfile', 'llb', 'workspace'],
+  plugin: ['inference'],
   executors: [
     'diagnostics',
     'oci',
@@ -83,13 +85,13 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
     'report',
     'workspace',
   ],
-  generators: ['diagnostics', 'oci', 'dockerfile', 'workspace'],
+  generators: ['diagnostics', 'oci', 'dockerfile', 'workspace', 'inference'],
 };
 
 /** Packages that only some rooms may import. All others are free for whoever package.json lets have them. */
 const guardedPackages: Readonly<Record<string, readonly string[]>> = {
   undici: ['transport'],
-  '@nx/devkit': ['workspace', 'executors', 'generators', 'plugin'],
+  '@nx/devkit': ['workspace', 'inference', 'executors', 'generators', 'plugin'],
   nx: [],
 };
 

@@ -4,12 +4,17 @@ import { tryParseReference, withDefaultTag } from '../oci/reference';
 import type { Invocation } from './invocation';
 import type { Mistakes } from './mistakes';
 import { absolutePath, requirePath } from './paths';
+import { parseProjectImage } from './project-image-name';
+import { readProjectImage } from './project-images';
 
 const imageScheme = 'docker-image://';
 const layoutScheme = 'oci-layout://';
 const remoteContext = /^(?:[a-z][a-z0-9+.-]*:\/\/|git@|target:)/i;
 
-/** Named contexts: a directory, `docker-image://reference` or `oci-layout://directory[:tag][@digest]`. */
+/**
+ * Named contexts: a directory, `docker-image://reference`, `oci-layout://directory[:tag][@digest]`, or `nx-project:NAME`
+ * for the image of a project.
+ */
 export async function readBuildContexts(
   option: Readonly<Record<string, string>> | undefined,
   invocation: Invocation,
@@ -31,10 +36,12 @@ async function readBuildContext(
   invocation: Invocation,
   mistakes: Mistakes,
 ): Promise<BuildContext | undefined> {
+  const project = parseProjectImage(value);
+  if (project !== undefined) return readProjectImage(project, option, invocation, mistakes);
   if (value.startsWith(imageScheme)) return readImage(value.slice(imageScheme.length), option, mistakes);
   if (value.startsWith(layoutScheme)) return readLayout(value.slice(layoutScheme.length), option, invocation, mistakes);
   if (remoteContext.test(value)) {
-    const hint = `a directory, ${imageScheme}reference or ${layoutScheme}directory[:tag][@digest]`;
+    const hint = `a directory, ${imageScheme}reference, ${layoutScheme}directory[:tag][@digest] or nx-project:name`;
     mistakes.add('OPTION_NOT_SUPPORTED', option, `"${value}" is no kind of context that is supported`, hint);
     return undefined;
   }

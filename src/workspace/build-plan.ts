@@ -15,6 +15,7 @@ import { Mistakes } from './mistakes';
 import { readOutputs, readReference } from './outputs';
 import { absolutePath, requirePath } from './paths';
 import { readPlatforms } from './platforms';
+import { readDockerfileProjectImages } from './project-images';
 import { readEpoch, readExtraHosts, readSize, readUlimits } from './run-limits';
 import { readSecrets, readSsh } from './secrets';
 import { readStageRefs } from './stage-refs';
@@ -34,6 +35,8 @@ export interface BuildPlan {
   readonly explain: boolean;
   /** Absolute. */
   readonly metadataFile?: string;
+  /** Absolute. */
+  readonly imageFile?: string;
   /** Absolute: local layers and cache. */
   readonly stateDirectory: string;
 }
@@ -77,6 +80,7 @@ export async function planBuild(given: DockerBuildOptions, invocation: Invocatio
       explain: options.explain ?? false,
       ...(stageRefs === undefined ? {} : { stageRefs }),
       ...(options.metadataFile === undefined ? {} : { metadataFile: absolutePath(options.metadataFile, invocation) }),
+      ...(options.imageFile === undefined ? {} : { imageFile: absolutePath(options.imageFile, invocation) }),
       stateDirectory: stateDirectory(options, invocation),
     },
   };
@@ -118,8 +122,12 @@ async function readRequest(
     ulimits: readUlimits(options.ulimits, mistakes),
   };
   if (dockerfile === undefined) return undefined;
+  const target = options.target === undefined || options.target === '' ? {} : { target: options.target };
+  const projectImages = await readDockerfileProjectImages({ ...rest, ...target, dockerfile }, invocation, mistakes);
   return {
     ...rest,
+    ...target,
+    buildContexts: { ...projectImages, ...rest.buildContexts },
     context,
     dockerfile,
     tags,
@@ -130,7 +138,6 @@ async function readRequest(
     noCache: options.noCache ?? false,
     pull: options.pull ?? false,
     insecureRegistries: [...(options.insecureRegistries ?? []), ...insecureCacheHosts({ cacheFrom, cacheTo })],
-    ...(options.target === undefined || options.target === '' ? {} : { target: options.target }),
     ...(options.cgroupParent === undefined ? {} : { cgroupParent: options.cgroupParent }),
     ...(shmSizeBytes === undefined ? {} : { shmSizeBytes }),
     ...(epoch === undefined ? {} : { sourceDateEpoch: epoch }),

@@ -46,6 +46,7 @@ export interface DockerBuildOptions {
   readonly sourceDateEpoch?: string | number;
   readonly insecureRegistries?: readonly string[];
   readonly metadataFile?: string;
+  readonly imageFile?: string;
   readonly progress?: ProgressMode;
   readonly engine?: EngineChoice;
   readonly stateDir?: string;

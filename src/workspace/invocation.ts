@@ -1,4 +1,5 @@
 import type { Platform } from '../oci/platform';
+import type { ImageProject } from './project-images';
 
 /** What Nx and the machine tell about one run of a target. Nothing in this room asks `process` itself. */
 export interface Invocation {
@@ -11,4 +12,6 @@ export interface Invocation {
   /** The user's home directory, for `~/` in paths of secrets and keys. */
   readonly homeDirectory: string;
   readonly hostPlatform: Platform;
+  /** All projects by name, for `nx-project:NAME`; without them there is no such image. */
+  readonly projects?: Readonly<Record<string, ImageProject>>;
 }

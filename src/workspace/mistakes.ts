@@ -9,7 +9,8 @@ export type OptionCode =
   | 'OPTION_CONFLICT'
   | 'OPTION_MISSING'
   | 'OPTION_FILE_NOT_FOUND'
-  | 'OPTION_NOT_SUPPORTED';
+  | 'OPTION_NOT_SUPPORTED'
+  | 'OPTION_PROJECT_IMAGE';
 
 /** Gathers everything that is wrong with the options, so that the user sees it at once. */
 export class Mistakes {

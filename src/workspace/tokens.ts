@@ -2,8 +2,18 @@ import { nearestWord } from '../diagnostics/nearest-word';
 import type { GitState } from './git';
 import type { Invocation } from './invocation';
 import type { Mistakes } from './mistakes';
+import { projectSlug } from './project-image-name';
 
-const tokenNames = ['projectName', 'projectRoot', 'workspaceRoot', 'hash', 'sha', 'shortSha', 'branch'] as const;
+const tokenNames = [
+  'projectName',
+  'projectSlug',
+  'projectRoot',
+  'workspaceRoot',
+  'hash',
+  'sha',
+  'shortSha',
+  'branch',
+] as const;
 
 const shortShaCharacters = 7;
 
@@ -21,8 +31,8 @@ export interface TokenSources {
 }
 
 /**
- * Replaces tokens in every string of `value`, however deep: `{projectName}`, `{projectRoot}`, `{workspaceRoot}`, `{hash}`
- * (Nx's hash of the task), `{sha}`, `{shortSha}`, `{branch}` (fit for a tag), and environment variables as `{env.NAME}`,
+ * Replaces tokens in every string of `value`, however deep: `{projectName}`, `{projectSlug}` (fit for an image
+ * name), `{projectRoot}`, `{workspaceRoot}`, `{hash}` (Nx's hash of the task), `{sha}`, `{shortSha}`, `{branch}` (fit for a tag), and environment variables as `{env.NAME}`,
  * `$NAME`, `${NAME}` or `${NAME:-default}`. `\{` and `\$` stand for the bare character. An unknown token and an unset
  * variable are mistakes.
  */
@@ -83,6 +93,8 @@ function readToken(token: string, option: string, sources: TokenSources, mistake
   switch (token) {
     case 'projectName':
       return invocation.projectName;
+    case 'projectSlug':
+      return projectSlug(invocation.projectName);
     case 'projectRoot':
       return invocation.projectRoot;
     case 'workspaceRoot':

@@ -32,6 +32,7 @@ export default async function dockerBuild(
         env,
         homeDirectory: homedir(),
         hostPlatform: buildPlatform(),
+        projects: context.projectsConfigurations.projects,
       },
       {
         write: (text) => void stdout.write(text),

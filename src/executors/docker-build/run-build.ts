@@ -8,6 +8,7 @@ import { createRedactor } from '../../report/redactor';
 import { formatSummary } from '../../report/summary';
 import { planBuild, type BuildPlan } from '../../workspace/build-plan';
 import type { DockerBuildOptions } from '../../workspace/docker-build-options';
+import { describeImage } from '../../workspace/image-file';
 import type { Invocation } from '../../workspace/invocation';
 import { describeFailure } from '../describe-failure';
 import { isSet } from '../is-set';
@@ -44,11 +45,17 @@ export async function runBuild(
     if (summary !== undefined) print(summary);
     if (plan.metadataFile !== undefined)
       await writeMetadataFile(plan.metadataFile, buildMetadata(plan.request, outcome));
+    if (plan.imageFile !== undefined) await writeImageFile(plan.imageFile, plan, outcome);
     return { success: true };
   } catch (error) {
     print(describeFailure(error, { ...host, task: 'the build' }));
     return { success: false };
   }
+}
+
+async function writeImageFile(path: string, { request }: BuildPlan, outcome: BuildOutcome): Promise<void> {
+  const image = describeImage(path, request, outcome);
+  if (image !== undefined) await writeMetadataFile(path, { ...image });
 }
 
 async function build(

@@ -1,0 +1,57 @@
+import type { TargetConfiguration } from '@nx/devkit';
+import type { ProjectDockerfile } from './contract';
+import type { PluginSettings } from './plugin-options';
+
+/** Where targets leave what others need: in `dist`, which no workspace has under version control. */
+const resultFolder = 'dist/.nx-registry-cache/{projectRoot}';
+
+/** File with the digest of the built image, by target. The declared output: same image, same bytes. */
+export function imageFileOf(targetName: string): string {
+  return `${resultFolder}/${targetName}.json`;
+}
+
+/** Options and configurations of an inferred target. */
+export function targetOptions(
+  { file, project, targetName }: ProjectDockerfile,
+  settings: PluginSettings,
+): Pick<TargetConfiguration, 'outputs' | 'options' | 'configurations' | 'defaultConfiguration'> {
+  const inProject = project.root === '.' ? file : `{projectRoot}/${file.slice(project.root.length + 1)}`;
+  const suffix = targetName === settings.targetName ? '' : targetName.slice(settings.targetName.length);
+  const image = `${settings.registry}/${settings.image}${suffix}`;
+  const tagged = (tags: readonly string[]): readonly string[] => tags.map((tag) => `${image}:${tag}`);
+  const cacheRef = `{projectSlug}${suffix}`;
+  const writesCache = settings.cache !== undefined && settings.writeCache;
+  const cacheTo = writesCache ? { cacheTo: [cacheTarget(settings, cacheRef)] } : {};
+  const imageFile = imageFileOf(targetName);
+  return {
+    outputs: [`{workspaceRoot}/${imageFile}`],
+    options: {
+      file: inProject,
+      tags: tagged(settings.tags ?? ['latest']),
+      ...(settings.cache === undefined ? {} : { cacheFrom: [`type=registry,ref=${settings.cache}:${cacheRef}`] }),
+      // A registry on this machine is there to be written; one of a team is written by its CI.
+      ...(settings.registryIsGuessed ? cacheTo : {}),
+      imageFile,
+      metadataFile: imageFile.replace(/\.json$/, '.metadata.json'),
+      ...(settings.engine === undefined ? {} : { engine: settings.engine }),
+      ...settings.options,
+    },
+    ...(settings.ciConfiguration === undefined
+      ? {}
+      : {
+          configurations: {
+            [settings.ciConfiguration]: { tags: tagged(settings.tags ?? ['{sha}']), push: true, ...cacheTo },
+          },
+        }),
+  };
+}
+
+function cacheTarget({ cache = '', cacheMode, compression, registryIsGuessed }: PluginSettings, tag: string): string {
+  return [
+    'type=registry',
+    `ref=${cache}:${tag}`,
+    `mode=${cacheMode}`,
+    ...(compression === undefined ? [] : [`compression=${compression}`]),
+    ...(registryIsGuessed ? ['ignore-error=true'] : []),
+  ].join(',');
+}
