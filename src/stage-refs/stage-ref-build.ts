@@ -1,6 +1,13 @@
 import { relative } from 'node:path';
 import type { CallOptions, ContentStore } from '../content/contract';
-import type { BuildRequest, CacheSource, Engine, EngineOptions, StageCache, StoredCacheTarget } from '../engine/contract';
+import type {
+  BuildRequest,
+  CacheSource,
+  Engine,
+  EngineOptions,
+  StageCache,
+  StoredCacheTarget,
+} from '../engine/contract';
 import { targetPlatform } from '../engine/embedded/convert-build';
 import type { Conversion } from '../llb/conversion';
 import { childrenOf, parseManifest } from '../oci/manifest';
