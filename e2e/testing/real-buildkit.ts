@@ -26,6 +26,8 @@ export interface RealBuild {
   readonly buildContexts?: Readonly<Record<string, string>>;
   /** Values by id. */
   readonly secrets?: Readonly<Record<string, string>>;
+  /** Files by id. */
+  readonly secretFiles?: Readonly<Record<string, string>>;
   readonly platform?: string;
   readonly target?: string;
   readonly network?: 'host';
@@ -99,6 +101,7 @@ export class RealBuildKit implements AsyncDisposable {
       env[`NXRC_SECRET_${id}`] = value;
       args.push('--secret', `id=${id},env=NXRC_SECRET_${id}`);
     }
+    for (const [id, path] of Object.entries(build.secretFiles ?? {})) args.push('--secret', `id=${id},src=${path}`);
     if (build.platform !== undefined) args.push('--platform', build.platform);
     if (build.target !== undefined) args.push('--target', build.target);
     if (build.file !== undefined) args.push('--file', build.file);
