@@ -68,7 +68,7 @@ let real: RealBuild;
 let writesEstargz: boolean;
 
 before(async () => {
-  buildkit = whyNoGolden() ?? (await RealBuildKit.open('attrs'));
+  buildkit = whyNoGolden() ?? (await RealBuildKit.open());
   if (typeof buildkit === 'string') return;
   directory = await TemporaryDirectory.create();
   registry = await TestRegistry.start(directory.join('registry'));

@@ -21,7 +21,7 @@ let settings: HostSettings;
 const opened: AsyncDisposable[] = [];
 
 before(async () => {
-  const real = await RealBuildKit.open('apps');
+  const real = await RealBuildKit.open();
   if (typeof real === 'string') {
     unavailable = real;
     return;
