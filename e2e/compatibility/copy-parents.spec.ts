@@ -9,7 +9,7 @@ import { missed, RealBuildKit } from '../testing/real-buildkit';
 import { TestRegistry } from '../testing/test-registry';
 
 test('COPY --parents needs a frontend newer than that of BuildKit 0.25; with one, both sides agree', async (t) => {
-  const buildkit = await RealBuildKit.open('parents');
+  const buildkit = await RealBuildKit.open();
   if (typeof buildkit === 'string') {
     t.skip(buildkit);
     return;
@@ -37,7 +37,7 @@ test('COPY --parents needs a frontend newer than that of BuildKit 0.25; with one
     const real = { context, cacheFrom: [cache('embedded')], push: image('buildkit') };
     const outcome = await buildkit.build(real).catch((error: unknown) => error as Error);
     if (outcome instanceof Error) {
-      assert.match(outcome.message, /unknown flag: --parents|requires.*labs|parents/);
+      assert.match(outcome.message, /unknown flag: --parents/);
       assert.notEqual(buildkit.hasOlderContentKeys, false);
       return;
     }

@@ -20,7 +20,7 @@ let buildkit: RealBuildKit | string;
 let cases: ReadonlyMap<string, GoldenCase>;
 
 before(async () => {
-  buildkit = whyNoGolden() ?? (await RealBuildKit.open('golden'));
+  buildkit = whyNoGolden() ?? (await RealBuildKit.open());
   if (typeof buildkit === 'string') return;
   directory = await TemporaryDirectory.create();
   registry = await TestRegistry.start(directory.join('registry'));

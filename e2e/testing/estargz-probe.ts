@@ -8,7 +8,7 @@ import { RealBuildKit } from './real-buildkit';
  */
 export async function canWriteEstargz(directory: string): Promise<boolean> {
   if (process.env['NXRC_E2E_BUILDER']) return true;
-  const probe = await RealBuildKit.open('probe');
+  const probe = await RealBuildKit.open();
   if (typeof probe === 'string') return false;
   const context = join(directory, 'estargz-probe');
   await mkdir(context, { recursive: true });

@@ -38,5 +38,5 @@ function outcomeOf({ cached, error, completed }: RawVertex): SolvedVertex['outco
  * looked up, and not an export.
  */
 export function isInstruction(name: string): boolean {
-  return /^\[(?!internal\]|auth\])[^\]]*\] (?!FROM )/.test(name);
+  return /^\[(?!internal\]|auth\]|context )[^\]]*\] (?!FROM )/.test(name);
 }

@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { repositoryRoot } from '../../src/testing/repository-root';
@@ -17,6 +18,7 @@ interface DaemonModule {
       }
   >;
   readonly stopDaemon: (name: string) => Promise<boolean>;
+  readonly startedDaemons: () => Promise<readonly string[]>;
 }
 
 export interface RealBuild {
@@ -26,6 +28,8 @@ export interface RealBuild {
   readonly buildContexts?: Readonly<Record<string, string>>;
   /** Values by id. */
   readonly secrets?: Readonly<Record<string, string>>;
+  /** Files by id. */
+  readonly secretFiles?: Readonly<Record<string, string>>;
   readonly platform?: string;
   readonly target?: string;
   readonly network?: 'host';
@@ -61,12 +65,17 @@ export class RealBuildKit implements AsyncDisposable {
     private readonly close: () => Promise<unknown>,
   ) {}
 
+  static #opened = 0;
+
   /** Starts or finds it; a string tells why there is none. */
-  static async open(name: string): Promise<RealBuildKit | string> {
+  static async open(): Promise<RealBuildKit | string> {
     const builder = process.env['NXRC_E2E_BUILDER'];
     if (builder !== undefined && builder !== '') return RealBuildKit.#named(builder);
     const module = pathToFileURL(join(repositoryRoot(), 'scripts/support/buildkit/daemon.mjs')).href;
-    const { startDaemon, stopDaemon } = (await import(module)) as DaemonModule;
+    const { startDaemon, startedDaemons, stopDaemon } = (await import(module)) as DaemonModule;
+    // What a run that was killed left behind.
+    for (const left of await startedDaemons()) if (isAbandoned(left)) await stopDaemon(left);
+    const name = `t${process.pid.toString(36)}-${(RealBuildKit.#opened++).toString(36)}`;
     const result = await startDaemon(name, (line) => console.log(line));
     if ('reason' in result) return result.reason;
     const { daemon } = result;
@@ -99,6 +108,7 @@ export class RealBuildKit implements AsyncDisposable {
       env[`NXRC_SECRET_${id}`] = value;
       args.push('--secret', `id=${id},env=NXRC_SECRET_${id}`);
     }
+    for (const [id, path] of Object.entries(build.secretFiles ?? {})) args.push('--secret', `id=${id},src=${path}`);
     if (build.platform !== undefined) args.push('--platform', build.platform);
     if (build.target !== undefined) args.push('--target', build.target);
     if (build.file !== undefined) args.push('--file', build.file);
@@ -124,6 +134,12 @@ export class RealBuildKit implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
   }
+}
+
+/** Daemons of tests are named after the process that started them. */
+function isAbandoned(name: string): boolean {
+  const pid = /^t([0-9a-z]+)-[0-9a-z]$/.exec(name)?.[1];
+  return pid !== undefined && !existsSync(`/proc/${Number.parseInt(pid, 36)}`);
 }
 
 /** Names of the steps that were not taken from a cache. */

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
-import { copyFile, mkdir, open, readFile, rm, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, open, readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { request } from 'node:http';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -75,6 +75,15 @@ export async function stopDaemon(name) {
   }
   await rm(places.directory, { recursive: true, force: true, maxRetries: 20, retryDelay: pollIntervalMs });
   return pid !== undefined;
+}
+
+/**
+ * Names of the daemons that were started and not stopped, whether they still run or not.
+ *
+ * @returns {Promise<readonly string[]>}
+ */
+export async function startedDaemons() {
+  return readdir(dirname(daemonPlaces('any').directory)).catch(() => []);
 }
 
 /** A daemon that runs, or undefined. */

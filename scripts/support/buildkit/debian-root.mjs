@@ -21,18 +21,22 @@ export function whyNoDebianRoot() {
 }
 
 /**
- * The package source of this machine that has Debian itself, as apt knows it.
+ * The package source of this machine that has Debian itself, as apt knows it, and the release it takes from there.
  *
- * @returns {Promise<string | undefined>} undefined if apt has none
+ * @returns {Promise<{ site: string, release: string } | undefined>} undefined if apt has none
  */
-export async function debianMirror() {
+export async function debianTarget() {
   const format = '$(SITE) $(RELEASE) $(COMPONENT)';
   const { code, output } = await run('apt-get', ['indextargets', '--format', format, 'Created-By: Packages'], {
     capture: true,
   }).catch(() => ({ code: 1, output: '' }));
   if (code !== 0) return undefined;
-  const targets = output.split('\n').map((line) => line.split(' '));
-  return targets.find(([, release, component]) => component === 'main' && !/-|\//.test(release ?? '-'))?.[0];
+  for (const line of output.split('\n')) {
+    const [site, release, component] = line.split(' ');
+    // Updates and security have a dash or a slash in their names.
+    if (component === 'main' && release !== undefined && !/[-/]/.test(release)) return { site, release };
+  }
+  return undefined;
 }
 
 /**
@@ -44,8 +48,8 @@ export async function debianMirror() {
 export async function ensureDebianRoot(print) {
   const reason = whyNoDebianRoot();
   if (reason !== undefined || existsSync(debianRoot)) return reason;
-  const mirror = await debianMirror();
-  if (mirror === undefined) return 'a real BuildKit needs a Debian package source in the configuration of apt';
+  const target = await debianTarget();
+  if (target === undefined) return 'a real BuildKit needs a Debian package source in the configuration of apt';
   await mkdir(home, { recursive: true });
   for (const suite of suites) {
     // Aside, so that a run that is cut off leaves no half a root that the next run would use.
@@ -58,7 +62,7 @@ export async function ensureDebianRoot(print) {
         `--include=${packages.join(',')}`,
         suite,
         aside,
-        mirror,
+        target.site,
         '/usr/share/debootstrap/scripts/sid',
       ],
       { capture: true },
