@@ -58,7 +58,7 @@ test('mistakes in options are told all at once', async () => {
   const { code, output } = await nx.nx(build(state, ...wrong), { REGISTRY: '127.0.0.1:1' });
   assert.notEqual(code, 0, output);
   for (const option of ['shmSize', 'platform', 'cacheTo[0]', 'secrets[0]', 'ulimits[0]']) {
-    assert.ok(output.includes(`${option}`), `${option} in ${output}`);
+    assert.ok(output.includes(option), `${option} in ${output}`);
   }
   assert.ok(!existsSync(state), 'a directory of state was made');
 });

@@ -16,6 +16,7 @@ import { absolutePath, requirePath } from './paths';
 import { readPlatforms } from './platforms';
 import { readEpoch, readExtraHosts, readSize, readUlimits } from './run-limits';
 import { readSecrets, readSsh } from './secrets';
+import { joinSplitAttributes } from './split-attributes';
 import { replaceTokens } from './tokens';
 
 /** A Dockerfile above this is a mistake in the path. */
@@ -43,7 +44,7 @@ export type PlanResult =
 export async function planBuild(given: DockerBuildOptions, invocation: Invocation): Promise<PlanResult> {
   const mistakes = new Mistakes();
   const options = replaceTokens(
-    given,
+    joinSplitAttributes(given),
     { invocation, git: lazily(() => readGitState(invocation.workspaceRoot, invocation.env)) },
     mistakes,
   );
