@@ -14,7 +14,7 @@ export interface PulledImage {
   };
   readonly files: ImageFiles;
   /** The last content of a file. */
-  content(path: string): string;
+  readonly content: (path: string) => string;
 }
 
 interface Manifest {

@@ -18,6 +18,7 @@ import { readPlatforms } from './platforms';
 import { readDockerfileProjectImages } from './project-images';
 import { readEpoch, readExtraHosts, readSize, readUlimits } from './run-limits';
 import { readSecrets, readSsh } from './secrets';
+import { joinSplitAttributes } from './split-attributes';
 import { readStageRefs } from './stage-refs';
 import { replaceTokens } from './tokens';
 
@@ -52,7 +53,7 @@ export type PlanResult =
 export async function planBuild(given: DockerBuildOptions, invocation: Invocation): Promise<PlanResult> {
   const mistakes = new Mistakes();
   const options = replaceTokens(
-    given,
+    joinSplitAttributes(given),
     { invocation, git: lazily(() => readGitState(invocation.workspaceRoot, invocation.env)) },
     mistakes,
   );

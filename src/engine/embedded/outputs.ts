@@ -188,7 +188,9 @@ function writeLayout(image: BuiltImage, output: OutputOf<'oci' | 'docker'>, deli
         await writeTarFile(destination, archive.members, delivery);
         return archive;
       }
-      const tags = delivery.request.tags.map(({ tag }) => tag ?? 'latest');
+      const named = delivery.request.tags.map(({ tag }) => tag ?? 'latest');
+      // A layout finds its image by a name in the index only.
+      const tags = named.length === 0 ? ['latest'] : named;
       return writeImage(parts, new DirectoryStore(destination), {
         ...callOf(delivery),
         ociMediaTypes: true,
