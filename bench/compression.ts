@@ -23,7 +23,7 @@ interface Contender {
   readonly label: string;
   /** The programs that the machine has to have. */
   readonly program?: string;
-  run(path: string): Promise<number>;
+  readonly run: (path: string) => Promise<number>;
 }
 
 interface Race {

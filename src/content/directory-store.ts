@@ -22,6 +22,9 @@ import { countingBytes } from './counting';
 import { LayoutIndex } from './layout-index';
 import { verifiedStream, verifyBytes, verifying } from './verify';
 
+/** Bytes that are read or gathered for one call to the file system: each of them is a turn of the event loop. */
+const bufferBytes = 512 * 1024;
+
 /** Milliseconds without a write after which a blob's temporary file was left behind by a process that died. */
 const abandonedAfterMs = 60 * 60 * 1000;
 
@@ -67,7 +70,7 @@ export class DirectoryStore implements ContentStore {
         ...signal,
       });
     }
-    const verified = verifiedStream(file.createReadStream(), descriptor, { store: this.name, ...signal });
+    const verified = verifiedStream(file.createReadStream({ highWaterMark: bufferBytes }), descriptor, { store: this.name, ...signal });
     verified.once('error', (error) => {
       if (isCodedError(error, 'BLOB_CORRUPT')) void rm(path, { force: true }).catch(() => undefined);
     });
@@ -84,7 +87,7 @@ export class DirectoryStore implements ContentStore {
           verified,
           countingBytes(options?.onBytes),
           // Without the flush, a crash of the machine can leave an empty file under the blob's name.
-          createWriteStream(temporary, { flags: 'wx', flush: true }),
+          createWriteStream(temporary, { flags: 'wx', flush: true, highWaterMark: bufferBytes }),
           { ...(options?.signal && { signal: options.signal }) },
         );
       });
