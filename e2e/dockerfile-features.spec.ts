@@ -7,7 +7,7 @@ import type { AddressInfo } from 'node:net';
 import { test } from 'node:test';
 import { Builder } from './testing/builder';
 import { createHostRoot } from './testing/host-root';
-import { pullWithSkopeo, type PulledImage } from './testing/image-files';
+import { pullWithSkopeo, type PulledImage } from './testing/pulled-image';
 import { needs, output } from './testing/parts';
 
 const skip = needs('skopeo', 'tar');

@@ -197,7 +197,8 @@ function readDirectory(reader: AttributeReader, options: LocationOptions): Cache
   const tag = reader.text('tag') ?? defaultTag;
   if (!isTag(tag)) reader.fail('CACHE_BAD_VALUE', `"${tag}" is no tag`);
   const digest = reader.text('digest');
-  const source = { type: 'local', directory: resolve(options.workingDirectory, path), tag, location: path } as const;
+  const location = tag === defaultTag ? path : `${path}:${tag}`;
+  const source = { type: 'local', directory: resolve(options.workingDirectory, path), tag, location } as const;
   if (digest === undefined) return source;
   if (isDigest(digest)) return { ...source, digest };
   reader.fail('CACHE_BAD_VALUE', `"${digest}" is no digest`, 'it looks like sha256:…');

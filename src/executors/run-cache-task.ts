@@ -52,7 +52,8 @@ export async function runCacheTask<P extends CacheTaskPlan>(
   if (!result.ok) return { success: false };
   try {
     const text = await withTools(result.plan, invocation, host, (tools) => work(result.plan, tools));
-    if (text !== undefined) print(text);
+    // Tools read `rawjson`, which is nothing but JSON.
+    if (text !== undefined && result.plan.progress !== 'rawjson') print(text);
     return { success: true };
   } catch (error) {
     print(describeFailure(error, { ...host, task: 'the task' }));

@@ -17,6 +17,7 @@ import { readGitState, type GitState } from './git';
 import type { Invocation } from './invocation';
 import { Mistakes } from './mistakes';
 import { absolutePath } from './paths';
+import { rejoinTexts } from './split-texts';
 import { replaceTokens } from './tokens';
 
 /** What every executor on caches needs to know. */
@@ -196,7 +197,7 @@ function warnOfIdleCompression({ compression, destination, forceCompression }: C
 
 function asList(given: CachesOption | undefined): readonly AttributesOption[] {
   if (given === undefined || given === '') return [];
-  return Array.isArray(given) ? (given as readonly AttributesOption[]) : [given as AttributesOption];
+  return Array.isArray(given) ? rejoinTexts(given as readonly AttributesOption[]) : [given as AttributesOption];
 }
 
 function requireText(value: string | undefined, option: string, what: string, mistakes: Mistakes): void {

@@ -5,9 +5,9 @@ import { html, type Markup } from './html';
 
 /** Records that the picture shows: those with results and what leads to them, as far as they fit. */
 const MAX_RECORDS = 240;
-const NODE_WIDTH = 132;
+const NODE_WIDTH = 116;
 const NODE_HEIGHT = 36;
-const COLUMN = NODE_WIDTH + 64;
+const COLUMN = NODE_WIDTH + 30;
 const ROW = NODE_HEIGHT + 14;
 const MARGIN = 12;
 const KEY_CHARACTERS = 12;

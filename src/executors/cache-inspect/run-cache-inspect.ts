@@ -24,7 +24,7 @@ export function runCacheInspect(
 ): Promise<{ readonly success: boolean }> {
   // What is printed is the report: only a report that goes elsewhere leaves room for progress.
   const isPrinted = options.format !== 'html' && options.outputFile === undefined;
-  const given: CacheInspectOptions = isPrinted ? { progress: 'quiet', ...options } : options;
+  const given: CacheInspectOptions = isPrinted ? { ...options, progress: 'quiet' } : options;
   return runCacheTask(planCacheInspect(given, context.invocation), context, inspect);
 }
 
