@@ -306,9 +306,14 @@ test('a cache repository that cannot be reached is one warning, and the build go
 test('noCache builds although everything is there', async (t) => {
   const r = await rig(t);
   await r.build(twoStages);
+  const store = r.registry.repository('acme/cache');
+  const digests = async () =>
+    Promise.all((await r.tags()).filter((tag) => !tag.startsWith('inputs')).map((tag) => store.resolve(tag)));
+  const before = await digests();
   const { stageRefs, steps } = await r.build(twoStages, { request: { noCache: true } });
   assert.equal(stageRefs?.outcome, 'built');
   assert.ok(steps.filter(({ stage }) => stage !== undefined).every(({ outcome }) => outcome === 'executed'));
+  assert.deepEqual(await digests(), before, 'what is there is not written again');
 });
 
 test('an abort is no reason to go on without refs', async (t) => {
@@ -336,4 +341,12 @@ test('what only this machine knows gets its refs without being built again', asy
   assert.deepEqual(withoutKeys(await r.tags()), ['app-KEY', 'app-KEY-image', 'deps-KEY', 'inputs-KEY']);
   const { stageRefs } = await r.build(`${text}\nCMD ["x"]`, { machine: 'b' });
   assert.equal(stageRefs?.served, 'assembled');
+});
+
+test('layers that stages have in common go up once, and the image takes them by mounts', async (t) => {
+  const r = await rig(t);
+  await r.build(twoStages);
+  const requests = r.requests();
+  // Two layers, two cache configs, the inputs with their config, and the image's config in two repositories.
+  assert.equal(requests['PUT blob'], 8);
 });

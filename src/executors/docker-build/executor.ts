@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { homedir } from 'node:os';
 import type { ExecutorContext } from '@nx/devkit';
 import type { Engine } from '../../engine/contract';
@@ -17,6 +18,8 @@ export default async function dockerBuild(
   context: ExecutorContext,
 ): Promise<{ readonly success: boolean }> {
   const interruption = new AbortController();
+  // Every layer on its way listens, and a warning about that would only worry people.
+  setMaxListeners(0, interruption.signal);
   const interrupt = (): void => interruption.abort(new Error('interrupted'));
   for (const signal of signals) process.once(signal, interrupt);
   const { stdout, env } = process;
