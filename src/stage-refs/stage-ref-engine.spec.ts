@@ -123,6 +123,13 @@ test('other metadata puts the image together from layers that are there, moving 
     request: { labels: { version: '2' } },
   });
   assert.equal(labelled.stageRefs?.served, 'assembled');
+  assert.deepEqual(
+    labelled.stageRefs.stages.map(({ needed, stage }) => [stage, needed]),
+    [
+      ['deps', false],
+      ['app', true],
+    ],
+  );
   assert.equal(r.engineBuilds, 0);
   assert.notEqual(labelled.image?.digest, first.image?.digest);
   assert.equal(r.requests()['GET blob'], 2, 'the cache config and the inputs of the earlier build');
@@ -273,7 +280,8 @@ test('a base image that decides what is copied is never served by a key that doe
   await r.write({ 'a/file': 'a', 'b/file': 'b' });
   for (const config of [{ OnBuild: ['COPY a /a'] }, { Env: ['DIR=a'] }]) {
     const digest = await r.pushBase('odd', config);
-    const dockerfile = `FROM ${r.base('odd')}@${digest}\nCOPY $DIR package.json /x/`;
+    // Without the image's variables, this looks like a copy of b.
+    const dockerfile = `FROM ${r.base('odd')}@${digest}\nCOPY \${DIR:-b} package.json /x/`;
     await r.write({ 'a/file': 'a' });
     const first = await r.build(dockerfile);
     const same = await r.build(dockerfile, { machine: 'b' });
@@ -291,7 +299,7 @@ test('arguments count where they are declared, whoever else is given', async (t)
   const build = (buildArgs: Readonly<Record<string, string>>, machine: string) =>
     r.build(dockerfile, { machine, request: { buildArgs } });
   await build({ VERSION: '1', COMMIT: 'abc' }, 'a');
-  assert.equal((await build({ VERSION: '1', COMMIT: 'def' }, 'b')).stageRefs?.outcome, 'hit');
+  assert.equal((await build({ VERSION: '1', COMMIT: 'def' }, 'b')).stageRefs?.served, 'in-place');
   assert.equal((await build({ VERSION: '2' }, 'b')).stageRefs?.outcome, 'built');
 });
 
@@ -349,4 +357,37 @@ test('layers that stages have in common go up once, and the image takes them by 
   const requests = r.requests();
   // Two layers, two cache configs, the inputs with their config, and the image's config in two repositories.
   assert.equal(requests['PUT blob'], 8);
+});
+
+test('a stage below that has lost a layer is built again when it is needed, and repaired', async (t) => {
+  const r = await rig(t);
+  const text = ['FROM scratch AS deps', 'COPY package.json /', 'FROM scratch AS app', 'COPY --from=deps / /'].join(
+    '\n',
+  );
+  await r.build(text);
+  const store = r.registry.repository('acme/cache');
+  const tag = (await r.tags()).find((each) => each.startsWith('deps-')) ?? '';
+  const deps = await store.getManifest(tag);
+  const [lost] = deps ? parseImageManifest(deps.bytes).layers : [];
+  assert.ok(lost && (await store.deleteBlob(lost)));
+  await r.build(`${text}\nCOPY src /src`, { machine: 'b' });
+  assert.ok(r.warnings.some((warning) => warning.startsWith('CACHED_RESULT_UNUSABLE')));
+  const repaired = await store.getManifest(tag);
+  const layers = repaired ? parseImageManifest(repaired.bytes).layers : [];
+  assert.deepEqual(await Promise.all(layers.map((layer) => store.has(layer))), [true]);
+});
+
+test('the ref of a stage has the layers of its own steps, and not those of stages that it copies from', async (t) => {
+  const r = await rig(t);
+  const text = ['FROM scratch AS deps', 'COPY package.json /', 'FROM scratch AS app', 'COPY --from=deps / /x/'];
+  await r.build([...text, 'COPY src /src'].join('\n'));
+  const store = r.registry.repository('acme/cache');
+  for (const [stage, count] of [
+    ['deps', 1],
+    ['app', 2],
+  ] as const) {
+    const tag = (await r.tags()).find((each) => new RegExp(`^${stage}-\\w+$`).test(each)) ?? '';
+    const stored = await store.getManifest(tag);
+    assert.equal(stored && parseImageManifest(stored.bytes).layers.length, count, stage);
+  }
 });
