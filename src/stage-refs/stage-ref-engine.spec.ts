@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { parseImageManifest } from '../oci/manifest';
 import { parseReference } from '../oci/reference';
@@ -390,4 +392,14 @@ test('the ref of a stage has the layers of its own steps, and not those of stage
     const stored = await store.getManifest(tag);
     assert.equal(stored && parseImageManifest(stored.bytes).layers.length, count, stage);
   }
+});
+
+test('outputs that need bytes are built, upon the refs', async (t) => {
+  const r = await rig(t);
+  await r.build(twoStages);
+  const destination = join(r.context, '../out');
+  const { steps } = await r.build(twoStages, { machine: 'b', request: { outputs: [{ type: 'local', destination }] } });
+  assert.equal(r.engineBuilds, 1);
+  assert.ok(steps.filter(({ stage }) => stage !== undefined).every(({ outcome }) => outcome !== 'executed'));
+  assert.equal(await readFile(join(destination, 'src/main.js'), 'utf8'), 'one');
 });
