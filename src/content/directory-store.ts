@@ -70,7 +70,10 @@ export class DirectoryStore implements ContentStore {
         ...signal,
       });
     }
-    const verified = verifiedStream(file.createReadStream({ highWaterMark: bufferBytes }), descriptor, { store: this.name, ...signal });
+    const verified = verifiedStream(file.createReadStream({ highWaterMark: bufferBytes }), descriptor, {
+      store: this.name,
+      ...signal,
+    });
     verified.once('error', (error) => {
       if (isCodedError(error, 'BLOB_CORRUPT')) void rm(path, { force: true }).catch(() => undefined);
     });

@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { parseImageManifest } from '../oci/manifest';
 import { parseReference } from '../oci/reference';
@@ -123,6 +125,13 @@ test('other metadata puts the image together from layers that are there, moving 
     request: { labels: { version: '2' } },
   });
   assert.equal(labelled.stageRefs?.served, 'assembled');
+  assert.deepEqual(
+    labelled.stageRefs.stages.map(({ needed, stage }) => [stage, needed]),
+    [
+      ['deps', false],
+      ['app', true],
+    ],
+  );
   assert.equal(r.engineBuilds, 0);
   assert.notEqual(labelled.image?.digest, first.image?.digest);
   assert.equal(r.requests()['GET blob'], 2, 'the cache config and the inputs of the earlier build');
@@ -273,7 +282,8 @@ test('a base image that decides what is copied is never served by a key that doe
   await r.write({ 'a/file': 'a', 'b/file': 'b' });
   for (const config of [{ OnBuild: ['COPY a /a'] }, { Env: ['DIR=a'] }]) {
     const digest = await r.pushBase('odd', config);
-    const dockerfile = `FROM ${r.base('odd')}@${digest}\nCOPY $DIR package.json /x/`;
+    // Without the image's variables, this looks like a copy of b.
+    const dockerfile = `FROM ${r.base('odd')}@${digest}\nCOPY \${DIR:-b} package.json /x/`;
     await r.write({ 'a/file': 'a' });
     const first = await r.build(dockerfile);
     const same = await r.build(dockerfile, { machine: 'b' });
@@ -291,7 +301,7 @@ test('arguments count where they are declared, whoever else is given', async (t)
   const build = (buildArgs: Readonly<Record<string, string>>, machine: string) =>
     r.build(dockerfile, { machine, request: { buildArgs } });
   await build({ VERSION: '1', COMMIT: 'abc' }, 'a');
-  assert.equal((await build({ VERSION: '1', COMMIT: 'def' }, 'b')).stageRefs?.outcome, 'hit');
+  assert.equal((await build({ VERSION: '1', COMMIT: 'def' }, 'b')).stageRefs?.served, 'in-place');
   assert.equal((await build({ VERSION: '2' }, 'b')).stageRefs?.outcome, 'built');
 });
 
@@ -306,9 +316,14 @@ test('a cache repository that cannot be reached is one warning, and the build go
 test('noCache builds although everything is there', async (t) => {
   const r = await rig(t);
   await r.build(twoStages);
+  const store = r.registry.repository('acme/cache');
+  const digests = async () =>
+    Promise.all((await r.tags()).filter((tag) => !tag.startsWith('inputs')).map((tag) => store.resolve(tag)));
+  const before = await digests();
   const { stageRefs, steps } = await r.build(twoStages, { request: { noCache: true } });
   assert.equal(stageRefs?.outcome, 'built');
   assert.ok(steps.filter(({ stage }) => stage !== undefined).every(({ outcome }) => outcome === 'executed'));
+  assert.deepEqual(await digests(), before, 'what is there is not written again');
 });
 
 test('an abort is no reason to go on without refs', async (t) => {
@@ -336,4 +351,55 @@ test('what only this machine knows gets its refs without being built again', asy
   assert.deepEqual(withoutKeys(await r.tags()), ['app-KEY', 'app-KEY-image', 'deps-KEY', 'inputs-KEY']);
   const { stageRefs } = await r.build(`${text}\nCMD ["x"]`, { machine: 'b' });
   assert.equal(stageRefs?.served, 'assembled');
+});
+
+test('layers that stages have in common go up once, and the image takes them by mounts', async (t) => {
+  const r = await rig(t);
+  await r.build(twoStages);
+  const requests = r.requests();
+  // Two layers, two cache configs, the inputs with their config, and the image's config in two repositories.
+  assert.equal(requests['PUT blob'], 8);
+});
+
+test('a stage below that has lost a layer is built again when it is needed, and repaired', async (t) => {
+  const r = await rig(t);
+  const text = ['FROM scratch AS deps', 'COPY package.json /', 'FROM scratch AS app', 'COPY --from=deps / /'].join(
+    '\n',
+  );
+  await r.build(text);
+  const store = r.registry.repository('acme/cache');
+  const tag = (await r.tags()).find((each) => each.startsWith('deps-')) ?? '';
+  const deps = await store.getManifest(tag);
+  const [lost] = deps ? parseImageManifest(deps.bytes).layers : [];
+  assert.ok(lost && (await store.deleteBlob(lost)));
+  await r.build(`${text}\nCOPY src /src`, { machine: 'b' });
+  assert.ok(r.warnings.some((warning) => warning.startsWith('CACHED_RESULT_UNUSABLE')));
+  const repaired = await store.getManifest(tag);
+  const layers = repaired ? parseImageManifest(repaired.bytes).layers : [];
+  assert.deepEqual(await Promise.all(layers.map((layer) => store.has(layer))), [true]);
+});
+
+test('the ref of a stage has the layers of its own steps, and not those of stages that it copies from', async (t) => {
+  const r = await rig(t);
+  const text = ['FROM scratch AS deps', 'COPY package.json /', 'FROM scratch AS app', 'COPY --from=deps / /x/'];
+  await r.build([...text, 'COPY src /src'].join('\n'));
+  const store = r.registry.repository('acme/cache');
+  for (const [stage, count] of [
+    ['deps', 1],
+    ['app', 2],
+  ] as const) {
+    const tag = (await r.tags()).find((each) => new RegExp(`^${stage}-\\w+$`).test(each)) ?? '';
+    const stored = await store.getManifest(tag);
+    assert.equal(stored && parseImageManifest(stored.bytes).layers.length, count, stage);
+  }
+});
+
+test('outputs that need bytes are built, upon the refs', async (t) => {
+  const r = await rig(t);
+  await r.build(twoStages);
+  const destination = join(r.context, '../out');
+  const { steps } = await r.build(twoStages, { machine: 'b', request: { outputs: [{ type: 'local', destination }] } });
+  assert.equal(r.engineBuilds, 1);
+  assert.ok(steps.filter(({ stage }) => stage !== undefined).every(({ outcome }) => outcome !== 'executed'));
+  assert.equal(await readFile(join(destination, 'src/main.js'), 'utf8'), 'one');
 });

@@ -2,6 +2,8 @@ import type { CallOptions } from '../content/contract';
 import '../solver/content-hash';
 import { isCodedError } from '../diagnostics/coded-error';
 import type { BuildOutcome, BuildRequest, Engine, EngineOptions } from '../engine/contract';
+import { inVertex } from '../engine/embedded/progress-vertex';
+import { formatFamiliar } from '../oci/reference';
 import type { WarningEvent } from '../progress/event';
 import type { StageRefReport, StageRefSettings } from './contract';
 import { ProbeSession, type ProbeSettings } from './probe-session';
@@ -11,6 +13,11 @@ export interface CachedBuildOutcome extends BuildOutcome {
   /** Undefined where stage refs could not be used. */
   readonly stageRefs?: StageRefReport;
 }
+
+type Probed =
+  | { readonly kind: 'served'; readonly outcome: CachedBuildOutcome }
+  | { readonly kind: 'planned' }
+  | { readonly kind: 'failed'; readonly error: unknown };
 
 /**
  * An engine behind stage refs: serves the image from the cache repository where it can, and else lets the inner engine
@@ -33,22 +40,33 @@ export class StageRefEngine implements Engine {
     const session = await ProbeSession.open(request, this.settings, call);
     try {
       const build = new StageRefBuild(session, this.settings, call);
-      try {
-        const served = await build.probe();
-        if (served) return served;
-      } catch (error) {
-        options.signal?.throwIfAborted();
-        if (this.settings.dryRun || isCodedError(error, 'BUILD_INPUT_INVALID', 'BASE_IMAGE_UNRESOLVED')) throw error;
-        // The engine meets it, too, and says which step it is about.
-        if (isCodedError(error, 'CONTENT_NOT_FOUND', 'CONTENT_PATTERN_INVALID')) {
-          return await this.inner.build(request, options);
-        }
-        return await this.#buildWithout(error, request, options);
+      const found = await this.#probe(build, options);
+      if (found.kind === 'served') return found.outcome;
+      if (found.kind === 'planned') return await build.run(this.inner, options);
+      const { error } = found;
+      options.signal?.throwIfAborted();
+      if (this.settings.dryRun || isCodedError(error, 'BUILD_INPUT_INVALID', 'BASE_IMAGE_UNRESOLVED')) throw error;
+      // The engine meets it, too, and says which step it is about.
+      if (isCodedError(error, 'CONTENT_NOT_FOUND', 'CONTENT_PATTERN_INVALID')) {
+        return await this.inner.build(request, options);
       }
-      return await build.run(this.inner, options);
+      return await this.#buildWithout(error, request, options);
     } finally {
       await session[Symbol.asyncDispose]();
     }
+  }
+
+  /** As one step of the progress, which does not fail: what is wrong is told once, by whoever it concerns. */
+  #probe(build: StageRefBuild, { progress }: EngineOptions): Promise<Probed> {
+    const { now, repository } = this.settings;
+    return inVertex(`looking for stages in ${formatFamiliar(repository)}`, { progress, now }, async () => {
+      try {
+        const outcome = await build.probe();
+        return outcome ? { kind: 'served', outcome } : { kind: 'planned' };
+      } catch (error) {
+        return { kind: 'failed', error };
+      }
+    });
   }
 
   async #buildWithout(cause: unknown, request: BuildRequest, options: EngineOptions): Promise<CachedBuildOutcome> {

@@ -13,6 +13,7 @@ import { outputKey } from '../../solver/edge-node';
 import type { SolveOutcome } from '../../solver/solve';
 import type { BuildRequest, CacheExportReport, StageCache } from '../contract';
 import { exportToTarget, type CacheExportOptions } from './cache-exports';
+import { stageStore, type Uploads } from './stage-store';
 import { referenceInStore } from '../../cache/location';
 
 /** Stages that are written at a time. */
@@ -46,6 +47,7 @@ export async function exportStageCaches(options: StageCacheExportOptions): Promi
   const limiter = new Limiter(concurrentStages);
   const edges = conversion.stages.flatMap(({ edge }) => edge ?? []);
   const executed = new Set(solved.steps.filter(({ outcome }) => outcome === 'executed').map(({ vertex }) => vertex));
+  const uploads: Uploads = new Map();
   const isRepair = request.stageCaches?.some(({ state }) => state === 'broken') === true;
   const reports = await Promise.allSettled(
     cachedStages(request, conversion).map(({ cache, edge }, index) =>
@@ -62,7 +64,7 @@ export async function exportStageCaches(options: StageCacheExportOptions): Promi
         return exportToTarget(cache.target, {
           ...options,
           records: [stageRecord(record, recordDigests(vertices))],
-          store: () => (cache.state === 'missing' ? writingOnce(store, tag) : store),
+          store: () => stageStore(store, { uploads, ...(cache.state === 'missing' && { onceTag: tag }) }),
           // What a broken cache lists says nothing about what is there.
           ...((isRepair || cache.state !== 'missing') && { present: new Map() }),
         });
@@ -129,21 +131,4 @@ async function isIntact(store: ContentStore, tag: string, { signal }: CallOption
     if (isCodedError(error, 'MANIFEST_INVALID', 'BLOB_CORRUPT')) return false;
     throw error;
   }
-}
-
-/** The store, for a tag that is written once: whoever comes second finds it written, and both have succeeded. */
-function writingOnce(store: ContentStore, tag: string): ContentStore {
-  return {
-    name: store.name,
-    has: (...args) => store.has(...args),
-    open: (...args) => store.open(...args),
-    put: (...args) => store.put(...args),
-    resolve: (...args) => store.resolve(...args),
-    getManifest: (...args) => store.getManifest(...args),
-    putManifest: async (manifest, options) =>
-      (await store.resolve(tag, options)) ?? (await store.putManifest(manifest, options)),
-    tags: (...args) => store.tags(...args),
-    deleteManifest: (...args) => store.deleteManifest(...args),
-    deleteBlob: (...args) => store.deleteBlob(...args),
-  };
 }
