@@ -146,7 +146,7 @@ test('nx add installs the plugin and sets it up, twice without a change', async 
   assert.equal((await workspace.project('acme')).targets['local-registry']?.executor, 'nx-registry-cache:registry');
 
   const dry = await workspace.nx(['g', 'nx-registry-cache:ci', '--ci=github', '--dryRun']);
-  assert.match(dry.output, /CREATE\S* \.github\/workflows\/docker-build\.yml/);
+  assert.match(dry.output, /CREATE \.github\/workflows\/docker-build\.yml/);
   assert.equal(existsSync(join(workspace.root, '.github')), false);
   for (const generator of ['init', 'docker-build', 'ci']) {
     const help = await workspace.nx(['g', `nx-registry-cache:${generator}`, '--help']);

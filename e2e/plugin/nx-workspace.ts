@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { stripVTControlCharacters } from 'node:util';
 import { nodeModulesWith, type NxVersion } from './nx-install';
 
 /** Longest time of one command; builds of small images take seconds. */
@@ -87,7 +88,9 @@ export class NxWorkspace implements Disposable {
     const chunks: Buffer[] = [];
     for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => void chunks.push(chunk));
     const [code] = (await once(child, 'close')) as [number | null];
-    return { code: code ?? 1, output: Buffer.concat(chunks).toString('utf8') };
+    // Nx colours what it prints even where nobody sees it.
+    const output = stripVTControlCharacters(Buffer.concat(chunks).toString('utf8'));
+    return { code: code ?? 1, output };
   }
 
   /** The configuration that Nx ends up with for a project. */
