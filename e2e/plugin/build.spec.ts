@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { existsSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { startRegistryServer } from '../../src/registry-server/server';
@@ -117,6 +117,39 @@ test('the Dockerfile that is generated for a Node server builds and installs its
   assert.deepEqual(project.targets['docker-build']?.dependsOn, [
     'build',
     { target: 'docker-build', projects: ['node'] },
+  ]);
+});
+
+test('the image of a Next application has its standalone server, packages included, and nothing else', async () => {
+  await using directory = await TemporaryDirectory.create();
+  const next = 'apps/site/.next';
+  const command = [
+    `mkdir -p ${next}/standalone/node_modules/react ${next}/static ${next}/cache`,
+    `touch ${next}/standalone/node_modules/react/index.js ${next}/standalone/.env ${next}/static/a.css ${next}/cache/x`,
+  ].join(' && ');
+  using workspace = NxWorkspace.create('24.0.6', {
+    ...files,
+    '.gitignore': 'node_modules\n.nx\ndist\n.next\n',
+    'apps/site/project.json': json({
+      name: 'site',
+      targets: { build: { executor, options: { command }, outputs: ['{projectRoot}/.next'] } },
+    }),
+    'apps/site/next.config.js': "module.exports = { output: 'standalone' };\n",
+    'apps/site/public/robots.txt': 'x',
+  });
+  const args = ['g', 'nx-registry-cache:docker-build', 'site', '--baseImage=nx-project:acme-base'];
+  const generated = await workspace.nx(args);
+  assert.equal(generated.code, 0, generated.output);
+  assert.doesNotMatch(generated.output, /needs output/);
+  const env = { XDG_CACHE_HOME: directory.join('state') };
+  const local = directory.join('image');
+  const built = await workspace.nx(['run', 'site:docker-build', '--outputStyle=static', `--outputs=${local}`], env);
+  assert.equal(built.code, 0, built.output);
+  const listed = readdirSync(local, { recursive: true, encoding: 'utf8' }).filter((name) => /\.\w+$/.test(name));
+  assert.deepEqual(listed.filter((name) => !name.endsWith('.next')).sort(), [
+    'app/apps/site/.next/static/a.css',
+    'app/apps/site/public/robots.txt',
+    'app/node_modules/react/index.js',
   ]);
 });
 
