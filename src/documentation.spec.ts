@@ -72,13 +72,41 @@ test('docs/dependencies.md names every dependency', () => {
   assert.deepEqual(inexact, []);
 });
 
-test('package.json names executors and schemas that exist', () => {
-  const { executors } = JSON.parse(readFileSync(join(root, 'executors.json'), 'utf8')) as {
-    readonly executors: Readonly<Record<string, { readonly implementation: string; readonly schema: string }>>;
+interface Entry {
+  readonly implementation?: string;
+  readonly factory?: string;
+  readonly schema: string;
+}
+
+test('executors.json and generators.json name sources and schemas that exist', () => {
+  const entriesOf = (file: string, key: string): readonly Entry[] => {
+    const content = JSON.parse(readFileSync(join(root, file), 'utf8')) as Readonly<Record<string, object>>;
+    return Object.values(content[key] ?? {}) as readonly Entry[];
   };
-  for (const { implementation, schema } of Object.values(executors)) {
+  const entries = [...entriesOf('executors.json', 'executors'), ...entriesOf('generators.json', 'generators')];
+  assert.ok(entries.length > 0);
+  for (const { implementation, factory = implementation ?? '', schema } of entries) {
     assert.ok(existsSync(join(root, schema)), schema);
-    const source = implementation.replace(/^\.\/dist\//, './') + '.ts';
+    const source = factory.replace(/^\.\/dist\//, './') + '.ts';
     assert.ok(existsSync(join(root, source)), source);
+  }
+});
+
+test('every option of a generator is described, and nothing is asked for in CI', () => {
+  const folder = join(root, 'generators');
+  const schemas = readdirSync(folder)
+    .map((name) => join(folder, name, 'schema.json'))
+    .filter((path) => existsSync(path));
+  assert.ok(schemas.length > 0);
+  for (const path of schemas) {
+    const schema = JSON.parse(readFileSync(path, 'utf8')) as {
+      readonly additionalProperties: boolean;
+      readonly required: readonly string[];
+      readonly properties: Readonly<Record<string, { readonly description?: string; readonly $default?: object }>>;
+    };
+    assert.equal(schema.additionalProperties, false, path);
+    for (const [name, { description }] of Object.entries(schema.properties)) assert.ok(description, `${path}: ${name}`);
+    // What is required can be given as the first word.
+    for (const name of schema.required) assert.ok(schema.properties[name]?.$default, `${path}: ${name}`);
   }
 });

@@ -1,8 +1,13 @@
-import { execFileSync, spawnSync } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { stripVTControlCharacters } from 'node:util';
 import { nodeModulesWith, type NxVersion } from './nx-install';
+
+/** Longest time of one command; builds of small images take seconds. */
+const commandTimeoutMs = 5 * 60_000;
 
 export interface NxResult {
   readonly code: number;
@@ -63,13 +68,11 @@ export class NxWorkspace implements Disposable {
   }
 
   /** Runs Nx without daemon, cloud and questions, as in a CI job. */
-  nx(args: readonly string[], env: Readonly<Record<string, string>> = {}): NxResult {
-    const program = join(this.root, 'node_modules/nx', 'bin/nx.js');
-    const candidates = [join(this.root, 'node_modules/.bin/nx'), program];
-    const { status, stdout, stderr } = spawnSync(process.execPath, [candidates[0]!, ...args], {
+  async nx(args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<NxResult> {
+    const child = spawn(process.execPath, [join(this.root, 'node_modules/.bin/nx'), ...args], {
       cwd: this.root,
-      encoding: 'utf8',
-      maxBuffer: 64 * 1024 * 1024,
+      stdio: ['ignore', 'pipe', 'pipe'],
+      timeout: commandTimeoutMs,
       env: {
         ...process.env,
         CI: 'true',
@@ -82,24 +85,29 @@ export class NxWorkspace implements Disposable {
         ...env,
       },
     });
-    return { code: status ?? 1, output: stdout + stderr };
+    const chunks: Buffer[] = [];
+    for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => void chunks.push(chunk));
+    const [code] = (await once(child, 'close')) as [number | null];
+    // Nx colours what it prints even where nobody sees it.
+    const output = stripVTControlCharacters(Buffer.concat(chunks).toString('utf8'));
+    return { code: code ?? 1, output };
   }
 
   /** The configuration that Nx ends up with for a project. */
-  project(name: string): ProjectView {
-    return this.#json(['show', 'project', name, '--json']) as ProjectView;
+  async project(name: string): Promise<ProjectView> {
+    return (await this.#json(['show', 'project', name, '--json'])) as ProjectView;
   }
 
   /** Tasks that `nx affected` would run for uncommitted or given changes, sorted. */
-  affected(target: string, files: readonly string[]): readonly string[] {
-    const graph = this.#json(['affected', '-t', target, `--files=${files.join(',')}`, '--graph=stdout']) as {
+  async affected(target: string, files: readonly string[]): Promise<readonly string[]> {
+    const graph = (await this.#json(['affected', '-t', target, `--files=${files.join(',')}`, '--graph=stdout'])) as {
       readonly tasks?: { readonly tasks: Readonly<Record<string, unknown>> };
     };
     return Object.keys(graph.tasks?.tasks ?? {}).sort();
   }
 
-  #json(args: readonly string[]): unknown {
-    const { code, output } = this.nx(args);
+  async #json(args: readonly string[]): Promise<unknown> {
+    const { code, output } = await this.nx(args);
     const start = output.search(/^\{/m);
     if (start < 0) {
       if (code === 0) return {};

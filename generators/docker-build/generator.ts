@@ -54,8 +54,12 @@ function writeTarget(tree: Tree, facts: ProjectFacts, { tags, platforms }: Docke
           executor: `${pluginName}:docker-build`,
           dependsOn: ['build'],
           inputs: ['default', '^default', { dependentTasksOutputFiles: '**/*', transitive: true }],
-          outputs: [`{workspaceRoot}/${imageFileOf(name)}`],
-          options: { tags: ['localhost:5000/{projectSlug}:latest'], imageFile: imageFileOf(name), ...options },
+          outputs: [`{workspaceRoot}/${imageFileOf(facts.root, name)}`],
+          options: {
+            tags: ['localhost:5000/{projectSlug}:latest'],
+            imageFile: imageFileOf(facts.root, name),
+            ...options,
+          },
         }
       : { options };
   if (entry !== undefined && Object.keys(options).length === 0) return;

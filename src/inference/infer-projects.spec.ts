@@ -55,6 +55,21 @@ test('a Dockerfile outside of all projects gives nothing, and so does a package.
   assert.deepEqual(Object.keys(projects), ['packages/a']);
 });
 
+test('the root is a project with a project.json, or with nx in its package.json', async () => {
+  const dockerfile = 'FROM scratch\nCOPY dist/main.js src ./\n';
+  for (const files of [
+    { 'package.json': '{"name":"acme","nx":{"targets":{"docker-build":{"options":{"target":"x"}}}}}' },
+    { 'project.json': project('acme') },
+  ] as Files[]) {
+    const projects = await infer({ ...files, Dockerfile: dockerfile });
+    const target = projects['.']?.['docker-build'];
+    assert.equal(target?.options?.['file'], 'Dockerfile');
+    assert.deepEqual(target.outputs, ['{workspaceRoot}/dist/.nx-registry-cache/docker-build.json']);
+    assert.deepEqual(target.dependsOn, ['build']);
+    assert.ok(target.inputs?.includes('{workspaceRoot}/src/**/*'));
+  }
+});
+
 test('members of pnpm workspaces are found in either style', async () => {
   for (const yaml of ['packages:\n  # ours\n  - "packages/*" # all\nother:\n  - x\n', "packages: ['packages/*']\n"]) {
     const projects = await infer({

@@ -5,6 +5,7 @@ import type { ProjectDockerfile, WorkspaceProject } from './contract';
 import { inferTarget, type InferredTarget } from './infer-target';
 import { resolvePluginOptions, type PluginOptions } from './plugin-options';
 import { isDockerfile, nameTargets } from './target-names';
+import { resultFileOf } from './target-options';
 import { asRecord, projectAround, readTextFile, readWorkspaceProjects } from './workspace-projects';
 
 export interface InferProjectsOptions {
@@ -79,10 +80,10 @@ function nameDockerfiles(
  */
 function keepLayout(
   { configuration }: InferredTarget,
-  { targetName }: ProjectDockerfile,
+  { project, targetName }: ProjectDockerfile,
   ciConfiguration: string | undefined,
 ): TargetConfiguration {
-  const layout = `type=oci,dest=dist/.nx-registry-cache/{projectRoot}/${targetName}.layout,tar=false`;
+  const layout = `type=oci,dest=${resultFileOf(project.root, `${targetName}.layout`)},tar=false`;
   const options = configuration.options as Readonly<Record<string, unknown>>;
   const configurations = configuration.configurations as Readonly<Record<string, object>> | undefined;
   return {

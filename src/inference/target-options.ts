@@ -3,11 +3,16 @@ import type { ProjectDockerfile } from './contract';
 import type { PluginSettings } from './plugin-options';
 
 /** Where targets leave what others need: in `dist`, which no workspace has under version control. */
-const resultFolder = 'dist/.nx-registry-cache/{projectRoot}';
+const resultFolder = 'dist/.nx-registry-cache';
 
-/** File with the digest of the built image, by target. The declared output: same image, same bytes. */
-export function imageFileOf(targetName: string): string {
-  return `${resultFolder}/${targetName}.json`;
+/** A result of a project's target, such as `docker-build.json`. Nx knows no `{projectRoot}` within a path for the root. */
+export function resultFileOf(projectRoot: string, name: string): string {
+  return projectRoot === '.' ? `${resultFolder}/${name}` : `${resultFolder}/${projectRoot}/${name}`;
+}
+
+/** File with the digest of the built image: the declared output. The same image gives the same bytes. */
+export function imageFileOf(projectRoot: string, targetName: string): string {
+  return resultFileOf(projectRoot, `${targetName}.json`);
 }
 
 /** Options and configurations of an inferred target. */
@@ -22,7 +27,7 @@ export function targetOptions(
   const cacheRef = `{projectSlug}${suffix}`;
   const writesCache = settings.cache !== undefined && settings.writeCache;
   const cacheTo = writesCache ? { cacheTo: [cacheTarget(settings, cacheRef)] } : {};
-  const imageFile = imageFileOf(targetName);
+  const imageFile = imageFileOf(project.root, targetName);
   return {
     outputs: [`{workspaceRoot}/${imageFile}`],
     options: {

@@ -82,7 +82,7 @@ export function readTextFile(path: string): string | undefined {
 
 /** Whether a directory is a package of the package manager's workspaces. */
 function workspaceMembers(workspaceRoot: string): (root: string) => boolean {
-  const { workspaces } = asRecord(readJsonFile(join(workspaceRoot, 'package.json')));
+  const { workspaces, nx } = asRecord(readJsonFile(join(workspaceRoot, 'package.json')));
   const listed = Array.isArray(workspaces) ? (workspaces as unknown[]) : asRecord(workspaces)['packages'];
   const lerna = asRecord(readJsonFile(join(workspaceRoot, 'lerna.json')))['packages'];
   const patterns = [
@@ -95,7 +95,8 @@ function workspaceMembers(workspaceRoot: string): (root: string) => boolean {
     return IgnorePattern.parse(clean, negated) ?? [];
   });
   return (root) =>
-    patterns.some((p) => !p.negated && p.matches(root)) && !patterns.some((p) => p.negated && p.matches(root));
+    (root === '.' && Boolean(nx)) ||
+    (patterns.some((p) => !p.negated && p.matches(root)) && !patterns.some((p) => p.negated && p.matches(root)));
 }
 
 function strings(value: unknown): readonly string[] {

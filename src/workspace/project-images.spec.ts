@@ -66,6 +66,13 @@ test('a pushed image is taken from the registry by its digest, wherever the Dock
   }
 });
 
+test('a build argument may name the image', async () => {
+  await using rig = await createRig({ digest, repositories: ['r.test/b'], layouts: [] });
+  const result = await rig.plan('ARG BASE=scratch\nFROM $BASE\n', { buildArgs: { BASE: 'nx-project:acme-base' } });
+  assert.ok(result.ok);
+  assert.deepEqual(Object.keys(result.plan.request.buildContexts), ['nx-project:acme-base']);
+});
+
 test('an image that was not pushed is taken from its layout', async () => {
   await using rig = await createRig({ digest, repositories: [], layouts: ['layout'] });
   const result = await rig.plan('FROM nx-project:acme-base\n');

@@ -65,7 +65,8 @@ export async function readDockerfileProjectImages(
   invocation: Invocation,
   mistakes: Mistakes,
 ): Promise<Readonly<Record<string, BuildContext>>> {
-  if (!request.dockerfile.text.includes('nx-project:')) return {};
+  const texts = [request.dockerfile.text, ...Object.values(request.buildArgs)];
+  if (!texts.some((text) => text.includes('nx-project:'))) return {};
   const { dockerfile } = parseDockerfile(request.dockerfile);
   const { values: globalArgs } = resolveGlobalArgs(dockerfile, {
     buildArgs: new Map(Object.entries(request.buildArgs)),

@@ -63,6 +63,14 @@ test('a build prints its summary and writes the metadata file', async (t) => {
   assert.equal(metadata['containerimage.digest'], digestOf('image'));
 });
 
+test('the image file says where the image is, and nothing that differs from run to run', async (t) => {
+  const { root, run } = await rig(t, () => Promise.resolve(outcome));
+  const options = { imageFile: 'dist/image.json', outputs: ['type=oci,dest=dist/layout,tar=false'] };
+  assert.equal((await run(options)).success, true);
+  const image = JSON.parse(await readFile(join(root, 'dist/image.json'), 'utf8')) as unknown;
+  assert.deepEqual(image, { digest: digestOf('image'), repositories: [], layouts: ['layout'] });
+});
+
 test('quiet prints the digest alone, rawjson nothing but JSON', async (t) => {
   const { run } = await rig(t, () => Promise.resolve(outcome));
   assert.equal((await run({ progress: 'quiet' })).output, `${digestOf('image')}\n`);
