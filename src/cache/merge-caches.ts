@@ -19,6 +19,12 @@ declare module '../diagnostics/coded-error' {
 /** Records of all caches that are merged. A cache that BuildKit reads has a tenth of that. */
 export const MAX_MERGED_RECORDS = 50_000;
 
+/**
+ * Pairs of records with one digest, each of which may have to be compared. Honest caches have a few per record; this many
+ * take seconds.
+ */
+export const MAX_MERGED_PAIRS = 20_000_000;
+
 /** A cache that was read, and where the bytes of its layers are. */
 export interface CacheInput {
   readonly part: Pick<CachePart, 'config' | 'layers'>;
@@ -35,14 +41,28 @@ export interface CacheInput {
 export function mergeCaches(inputs: readonly CacheInput[]): CollectedCache {
   const [only] = inputs;
   if (only !== undefined && inputs.length === 1) return asCollected(only);
-  const records = inputs.reduce((sum, { part }) => sum + part.config.records.length, 0);
-  if (records > MAX_MERGED_RECORDS) {
-    const message = `the caches have ${records} records together, more than the ${MAX_MERGED_RECORDS} that are merged`;
-    throw new CodedError('CACHE_MERGE_TOO_LARGE', message, { records, limit: MAX_MERGED_RECORDS });
-  }
+  refuseTooMuch(inputs);
   const graph = new RecordGraph<GraphResult>();
   for (const input of inputs) addTo(graph, input);
   return graphToCache(graph);
+}
+
+function refuseTooMuch(inputs: readonly CacheInput[]): void {
+  const perDigest = new Map<Digest, number>();
+  let records = 0;
+  let pairs = 0;
+  for (const { part } of inputs) {
+    records += part.config.records.length;
+    for (const { digest } of part.config.records) {
+      const known = perDigest.get(digest) ?? 0;
+      pairs += known;
+      perDigest.set(digest, known + 1);
+    }
+  }
+  if (records <= MAX_MERGED_RECORDS && pairs <= MAX_MERGED_PAIRS) return;
+  const alike = pairs > MAX_MERGED_PAIRS ? ', too many of them alike' : '';
+  const message = `the caches have ${records} records together${alike}; at most ${MAX_MERGED_RECORDS} are merged`;
+  throw new CodedError('CACHE_MERGE_TOO_LARGE', message, { records, limit: MAX_MERGED_RECORDS });
 }
 
 /** The cache with the layers alone that its topmost results consist of: what `mode=min` would have written of it. */

@@ -64,7 +64,7 @@ export class RecordGraph<T> {
     const selectors = user.links[input]?.get(source);
     if (selectors) selectors.add(selector);
     else user.links[input]?.set(source, new Set([selector]));
-    source.users.add(user);
+    source.addUser(user);
   }
 
   /** Merges records until no two are the same. */
@@ -73,7 +73,7 @@ export class RecordGraph<T> {
       const node = find(next);
       for (let twin = this.#twinOf(node); twin; twin = this.#twinOf(node)) {
         this.#merge(node, twin);
-        pending.push(...node.users);
+        for (const users of node.users.values()) pending.push(...users);
       }
     }
   }
@@ -82,7 +82,7 @@ export class RecordGraph<T> {
     const [first] = node.links;
     if (first === undefined) return undefined;
     for (const source of first.keys()) {
-      for (const other of source.users) {
+      for (const other of source.users.get(node.digest) ?? []) {
         if (other !== node && isSame(node, other) && !reaches(node, other) && !reaches(other, node)) return other;
       }
     }
@@ -92,11 +92,11 @@ export class RecordGraph<T> {
   #merge(kept: Node<T>, gone: Node<T>): void {
     gone.links.forEach((sources, input) => {
       for (const [source, selectors] of sources) {
-        source.users.delete(gone);
+        source.users.get(gone.digest)?.delete(gone);
         for (const selector of selectors) this.#link(kept, input, selector, source);
       }
     });
-    for (const user of gone.users) {
+    for (const user of [...gone.users.values()].flatMap((users) => [...users])) {
       user.links.forEach((sources, input) => {
         const selectors = sources.get(gone);
         if (selectors === undefined) return;
@@ -113,7 +113,8 @@ export class RecordGraph<T> {
 class Node<T> implements GraphRecord<T> {
   /** By input: linked records with the selectors they are linked by; '' is none. */
   readonly links: Map<Node<T>, Set<string>>[];
-  readonly users = new Set<Node<T>>();
+  /** By their digests: only users of one digest can be the same record. */
+  readonly users = new Map<Digest, Set<Node<T>>>();
   readonly results: T[] = [];
   mergedInto: Node<T> | undefined;
 
@@ -122,6 +123,12 @@ class Node<T> implements GraphRecord<T> {
     inputCount: number,
   ) {
     this.links = Array.from({ length: inputCount }, () => new Map<Node<T>, Set<string>>());
+  }
+
+  addUser(user: Node<T>): void {
+    const users = this.users.get(user.digest);
+    if (users) users.add(user);
+    else this.users.set(user.digest, new Set([user]));
   }
 
   get inputs(): readonly (readonly GraphLink<T>[])[] {
