@@ -154,7 +154,7 @@ test('every mistake is told at once, with its option and index', async (t) => {
       platform: 'linux/amd64',
       cacheFrom: ['type=registry,ref=UPPER/Case'],
       cacheTo: ['type=registry,ref=localhost:5000/c,mode=maximum'],
-      outputs: ['type=oci', 'dest=x', 'type=imagee'],
+      outputs: ['type=oci', 'type=tar', 'type=imagee'],
       secrets: ['src=x', 'sesame'],
       ulimits: ['nofiles=1', 'nofile=2:1'],
       addHosts: ['db=host-gateway'],

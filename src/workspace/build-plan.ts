@@ -18,7 +18,7 @@ import { readPlatforms } from './platforms';
 import { readDockerfileProjectImages } from './project-images';
 import { readEpoch, readExtraHosts, readSize, readUlimits } from './run-limits';
 import { readSecrets, readSsh } from './secrets';
-import { joinSplitAttributes } from './split-attributes';
+import { rejoinSplitOptions } from './split-texts';
 import { readStageRefs } from './stage-refs';
 import { replaceTokens } from './tokens';
 
@@ -53,7 +53,7 @@ export type PlanResult =
 export async function planBuild(given: DockerBuildOptions, invocation: Invocation): Promise<PlanResult> {
   const mistakes = new Mistakes();
   const options = replaceTokens(
-    joinSplitAttributes(given),
+    rejoinSplitOptions(given),
     { invocation, git: lazily(() => readGitState(invocation.workspaceRoot, invocation.env)) },
     mistakes,
   );

@@ -4,7 +4,6 @@ import { formatFamiliar, formatReference, type Reference } from '../oci/referenc
 import type { DockerBuildOptions } from './docker-build-options';
 import type { Invocation } from './invocation';
 import type { Mistakes } from './mistakes';
-import { rejoinTexts } from './split-texts';
 
 /** Caches to read and to write, in the order given, every attribute resolved. */
 export function readCaches(
@@ -13,8 +12,8 @@ export function readCaches(
   mistakes: Mistakes,
 ): Pick<BuildRequest, 'cacheFrom' | 'cacheTo'> {
   const common = { workingDirectory: workspaceRoot, strict: options.strict ?? true };
-  const from = readCacheSources(rejoinTexts(options.cacheFrom ?? []), { ...common, option: 'cacheFrom' });
-  const to = readCacheTargets(rejoinTexts(options.cacheTo ?? []), { ...common, option: 'cacheTo' });
+  const from = readCacheSources(options.cacheFrom ?? [], { ...common, option: 'cacheFrom' });
+  const to = readCacheTargets(options.cacheTo ?? [], { ...common, option: 'cacheTo' });
   mistakes.addAll([...from.diagnostics, ...to.diagnostics]);
   return { cacheFrom: from.sources, cacheTo: to.targets };
 }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { AttributesOption } from './docker-build-options';
-import { rejoinTexts } from './split-texts';
+import { rejoinSplitOptions, rejoinTexts } from './split-texts';
 
 const cases: readonly (readonly [string, readonly AttributesOption[], readonly AttributesOption[]])[] = [
   ['one text that Nx split', ['type=registry', 'ref=a', 'mode=max'], ['type=registry,ref=a,mode=max']],
@@ -24,3 +24,18 @@ const cases: readonly (readonly [string, readonly AttributesOption[], readonly A
 for (const [name, given, expected] of cases) {
   test(`${name}: ${JSON.stringify(given)}`, () => assert.deepEqual(rejoinTexts(given), expected));
 }
+
+test('all options of a build that Nx may have split', () => {
+  const options = {
+    cacheTo: ['type=registry', 'ref=r.example/c:1', 'mode=max', 'type=local', 'dest=out'],
+    outputs: ['type=oci', 'tar=false', 'dest=image', 'type=tar', 'dest=files', 'out'],
+    secrets: ['id=a', 'src=.npmrc', 'id=b', 'env=B'],
+    tags: ['a', 'b'],
+  };
+  assert.deepEqual(rejoinSplitOptions(options), {
+    cacheTo: ['type=registry,ref=r.example/c:1,mode=max', 'type=local,dest=out'],
+    outputs: ['type=oci,tar=false,dest=image', 'type=tar,dest=files', 'out'],
+    secrets: ['id=a,src=.npmrc', 'id=b,env=B'],
+    tags: ['a', 'b'],
+  });
+});

@@ -1,4 +1,7 @@
-import type { AttributesOption } from './docker-build-options';
+import type { AttributesOption, DockerBuildOptions } from './docker-build-options';
+
+/** Options of a build whose elements are lists of attributes. */
+const splitOptions = ['cacheFrom', 'cacheTo', 'outputs', 'secrets'] as const;
 
 const fragment = /^(?<name>[A-Za-z][\w.-]*)=[^,"]*$/;
 
@@ -24,4 +27,13 @@ export function rejoinTexts(values: readonly AttributesOption[]): readonly Attri
     }
   }
   return joined;
+}
+
+/** The options of a build with what Nx took apart put together. */
+export function rejoinSplitOptions(options: DockerBuildOptions): DockerBuildOptions {
+  const joined = splitOptions.flatMap((name) => {
+    const given = options[name];
+    return given === undefined ? [] : [[name, rejoinTexts(given)] as const];
+  });
+  return { ...options, ...Object.fromEntries(joined) };
 }
