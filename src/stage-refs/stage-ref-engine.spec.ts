@@ -83,6 +83,12 @@ test('a changed source builds its stage upon the ref of the one below, and says 
   assert.equal(outcomes.get('[deps 1/1] COPY package.json /'), 'hit');
   assert.equal(outcomes.get('[app 1/1] COPY src /src'), 'executed');
   assert.equal((await r.tags()).filter((tag) => tag.startsWith('deps-')).length, 1);
+  const asked = r.registry.log.filter(({ target }) => /manifests\/deps-/.test(target) && !/token/.test(target));
+  assert.deepEqual(
+    asked.filter(({ headers }) => headers.authorization !== undefined).map(({ method }) => method),
+    ['HEAD', 'GET'],
+    'looked for, and imported',
+  );
 });
 
 test('two apps with an equal stage build and store it once', async (t) => {
