@@ -120,12 +120,12 @@ export function effectiveArguments(
   );
 }
 
-/** A stand-in for an image that is known by its digest alone. */
+/** A stand-in for an image that is known by its digest alone. It has a layer, as one without counts as scratch. */
 function blankImage(digest: Digest, platform: Platform) {
   return {
     digest,
     manifest: { mediaType: mediaTypes.ociManifest, digest, size: 0 },
-    config: { ...platform, rootfs: { type: 'layers' as const, diff_ids: [] } },
+    config: { ...platform, rootfs: { type: 'layers' as const, diff_ids: [digest] } },
   };
 }
 

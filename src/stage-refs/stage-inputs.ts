@@ -3,7 +3,7 @@ import { verticesOfStage } from '../engine/embedded/stage-caches';
 import type { Conversion, ConvertedStage } from '../llb/conversion';
 import type { Vertex } from '../llb/operation';
 import { digestOf, hexOf } from '../oci/digest';
-import { formatFamiliar } from '../oci/reference';
+import { formatFamiliar, type Reference } from '../oci/reference';
 import { keyOf } from './field-hash';
 import type { StageKey } from './stage-tags';
 import type { VertexKeys } from './vertex-keys';
@@ -69,7 +69,7 @@ export async function collectStageInputs(stage: ConvertedStage, options: StageIn
   );
   const images: Record<string, string> = {};
   for (const { operation } of vertices) {
-    if (operation.kind === 'image') images[formatFamiliar(operation.reference)] = operation.manifest.digest;
+    if (operation.kind === 'image') images[imageName(operation.reference)] = operation.manifest.digest;
   }
   const { instructions = [] } = dockerfile.stages[stage.index] ?? {};
   return {
@@ -88,6 +88,11 @@ export async function collectStageInputs(stage: ConvertedStage, options: StageIn
 export async function stageKeyOf({ edge, platform }: ConvertedStage, keys: VertexKeys): Promise<StageKey> {
   const result = edge && { output: edge.output, key: await keys.keyOf(edge.vertex) };
   return keyOf('stage', { result, platform: { ...platform } });
+}
+
+/** As the Dockerfile names it, so that it is the same image when its tag has moved. */
+function imageName({ host, repository, tag }: Reference): string {
+  return formatFamiliar({ host, repository, ...(tag !== undefined && { tag }) });
 }
 
 async function instructionInputs(

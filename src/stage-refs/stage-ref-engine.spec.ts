@@ -58,14 +58,13 @@ test('a base image costs one request by tag and none by digest', async (t) => {
 
 test('a new manifest under the tag of a base image is a miss that names it', async (t) => {
   const r = await rig(t);
-  await r.pushBase('1');
+  const before = await r.pushBase('1');
   const dockerfile = `FROM ${r.base('1')}\nCOPY src /src`;
   await r.build(dockerfile);
-  await r.pushBase('1', { Env: ['A=b'] });
+  const after = await r.pushBase('1', { Env: ['A=b'] });
   const { stageRefs } = await r.build(dockerfile, { machine: 'b' });
   assert.equal(stageRefs?.outcome, 'built');
-  const [cause] = stageRefs.stages[0]?.causes ?? [];
-  assert.equal(cause?.kind, 'base-image');
+  assert.deepEqual(stageRefs.stages[0]?.causes, [{ kind: 'base-image', image: r.base('1'), before, after }]);
 });
 
 test('a changed source builds its stage upon the ref of the one below, and says which file it was', async (t) => {
@@ -84,6 +83,12 @@ test('a changed source builds its stage upon the ref of the one below, and says 
   assert.equal(outcomes.get('[deps 1/1] COPY package.json /'), 'hit');
   assert.equal(outcomes.get('[app 1/1] COPY src /src'), 'executed');
   assert.equal((await r.tags()).filter((tag) => tag.startsWith('deps-')).length, 1);
+  const asked = r.registry.log.filter(({ target }) => /manifests\/deps-/.test(target) && !/token/.test(target));
+  assert.deepEqual(
+    asked.filter(({ headers }) => headers.authorization !== undefined).map(({ method }) => method),
+    ['HEAD', 'GET'],
+    'looked for, and imported',
+  );
 });
 
 test('two apps with an equal stage build and store it once', async (t) => {

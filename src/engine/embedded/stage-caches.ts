@@ -46,27 +46,31 @@ export async function exportStageCaches(options: StageCacheExportOptions): Promi
   const { request, conversion, solved, signal } = options;
   const limiter = new Limiter(concurrentStages);
   const edges = conversion.stages.flatMap(({ edge }) => edge ?? []);
-  const executed = new Set(solved.steps.filter(({ outcome }) => outcome === 'executed').map(({ vertex }) => vertex));
+  // Contexts and base images are read each time.
+  const executed = solved.steps.filter(({ outcome, vertex }) => outcome === 'executed' && vertex.inputs.length > 0);
+  const ran = new Set(executed.map(({ vertex }) => vertex));
+  const stages = cachedStages(request, conversion).map(({ cache, edge }) => {
+    const vertices = edge ? verticesOfStage(edge, edges) : [];
+    // A ref that was there, and did not serve.
+    const isSuspect = cache.state === 'exists' && vertices.some((vertex) => ran.has(vertex));
+    return { cache, vertices, isSuspect };
+  });
   const uploads: Uploads = new Map();
-  const isRepair = request.stageCaches?.some(({ state }) => state === 'broken') === true;
+  const mayLackBlobs = stages.some(({ cache, isSuspect }) => isSuspect || cache.state === 'broken');
   const reports = await Promise.allSettled(
-    cachedStages(request, conversion).map(({ cache, edge }, index) =>
+    stages.map(({ cache, isSuspect, vertices }, index) =>
       limiter.run(async () => {
         const record = solved.observed[index];
-        if (edge === undefined || record?.digest === undefined) return undefined;
-        const vertices = verticesOfStage(edge, edges);
+        if (record?.digest === undefined) return undefined;
         const store = options.store(cache.target.destination);
         const tag = referenceInStore(cache.target.destination);
-        if (cache.state === 'exists') {
-          if (!vertices.some((vertex) => executed.has(vertex))) return undefined;
-          if (await isIntact(store, tag, options)) return undefined;
-        }
+        if (cache.state === 'exists' && (!isSuspect || (await isIntact(store, tag, options)))) return undefined;
         return exportToTarget(cache.target, {
           ...options,
           records: [stageRecord(record, recordDigests(vertices))],
           store: () => stageStore(store, { uploads, ...(cache.state === 'missing' && { onceTag: tag }) }),
           // What a broken cache lists says nothing about what is there.
-          ...((isRepair || cache.state !== 'missing') && { present: new Map() }),
+          ...(mayLackBlobs && { present: new Map() }),
         });
       }, signal),
     ),
