@@ -45,6 +45,25 @@ export type BuildContext =
   | { readonly type: 'image'; readonly reference: Reference }
   | { readonly type: 'oci-layout'; readonly directory: string; readonly tag?: string; readonly digest?: Digest };
 
+/** What an image says about how it came to be: buildx's `--attest`. */
+export interface Attestation {
+  readonly type: 'provenance' | 'sbom';
+  /** Such as `mode=max` or `generator=image`. */
+  readonly attributes: Readonly<Record<string, string>>;
+}
+
+/** A write-once cache of one stage, under a tag that the stage's content decides. */
+export interface StageCache {
+  /** Position of the stage in the Dockerfile, from 0. */
+  readonly stage: number;
+  readonly target: CacheTarget;
+  /**
+   * What is there under the tag. What `exists` is written only if it proves to have lost something while the stage was
+   * built anyway; what is `broken` is written in any case.
+   */
+  readonly state: 'missing' | 'exists' | 'broken';
+}
+
 /** One build, every option resolved and checked. Paths are absolute. */
 export interface BuildRequest {
   readonly context: string;
@@ -58,7 +77,18 @@ export interface BuildRequest {
   readonly annotations: Readonly<Record<string, string>>;
   readonly cacheFrom: readonly CacheSource[];
   readonly cacheTo: readonly CacheTarget[];
+  /** Caches of single stages, besides those of `cacheTo`. */
+  readonly stageCaches?: readonly StageCache[];
+  /**
+   * One more name for the image, in a cache repository; written last, in the form of the first image output. What is
+   * there already stays, unless it is known to be broken.
+   */
+  readonly imageRef?: { readonly reference: Reference; readonly state: 'missing' | 'broken' };
   readonly outputs: readonly ImageOutput[];
+  /** Default none, whatever buildx would add by itself: the image is the same with every engine. */
+  readonly attestations?: readonly Attestation[];
+  /** What the build may do besides: `network.host`, `security.insecure`, `device`. Default nothing. */
+  readonly allow?: readonly string[];
   readonly secrets: readonly SecretSource[];
   readonly ssh: readonly SshSource[];
   readonly network: 'default' | 'host' | 'none';
@@ -95,8 +125,9 @@ export interface CacheExportReport {
   readonly location: string;
   readonly manifest?: Descriptor;
   readonly layers: number;
-  readonly bytesSent: number;
-  readonly bytesSkipped: number;
+  /** Undefined where the builder does not tell, as BuildKit. */
+  readonly bytesSent?: number;
+  readonly bytesSkipped?: number;
   readonly durationMs: number;
   /** Set when the export failed and `ignore-error` let it pass. */
   readonly error?: string;
@@ -105,7 +136,7 @@ export interface CacheExportReport {
 export interface BuildOutcome {
   /** The image manifest (or index) that tags point at; undefined where no image was made (`local`, `tar`). */
   readonly image?: Descriptor;
-  readonly config?: { readonly digest: Digest; readonly value: ImageConfig };
+  readonly config?: { readonly digest: Digest; readonly value?: ImageConfig };
   readonly steps: readonly StepReport[];
   readonly cacheExports: readonly CacheExportReport[];
   readonly warnings: readonly WarningEvent[];

@@ -13,6 +13,7 @@ import { solve, type SolveOutcome } from '../../solver/solve';
 import { FileLayerStore } from '../../builder/layers/layer-store';
 import type { Layer } from '../../builder/contract';
 import type { BuildOutcome, BuildRequest, CacheSource, Engine, EngineOptions } from '../contract';
+import { unsupportedByEmbedded } from '../supported-options';
 import { BaseImages } from './base-images';
 import { failOnErrors, readBuildInput, type BuildInput } from './build-input';
 import { importCaches } from './cache-imports';
@@ -83,6 +84,7 @@ class EmbeddedBuild {
     const { request, settings } = this;
     const { env, now } = settings;
     const state = stateLayout(settings.stateDirectory);
+    failOnErrors(unsupportedByEmbedded(request));
     const input = await readBuildInput(request);
     const secrets = await SecretValues.read(request.secrets, env);
     await mkdir(state.temporary, { recursive: true });

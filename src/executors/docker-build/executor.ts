@@ -36,7 +36,14 @@ export default async function dockerBuild(
         terminalSize: () => (stdout.isTTY ? { columns: stdout.columns, rows: stdout.rows } : defaultTerminalSize),
         isVerbose: context.isVerbose,
         signal: interruption.signal,
-        createEngine: (plan) => createEngine({ choice: plan.engine, env, stateDirectory: plan.stateDirectory }),
+        createEngine: ({ engine, builder, stateDirectory }) =>
+          createEngine({
+            choice: engine,
+            env,
+            stateDirectory,
+            signal: interruption.signal,
+            ...(builder !== undefined && { builder }),
+          }),
       },
     );
   } finally {
