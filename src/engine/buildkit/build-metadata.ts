@@ -15,9 +15,15 @@ export async function readBuildMetadata(path: string): Promise<Metadata> {
   });
   const value = JSON.parse(text === '' ? '{}' : text) as Metadata;
   const main = value[mainTargetName];
-  if (typeof main !== 'object' || main === null) return value;
+  if (typeof main !== 'object' || main === null) return withCacheManifest(value);
   const shared = Object.entries(value).filter(([key]) => key.startsWith('buildx.'));
-  return { ...Object.fromEntries(shared), ...main };
+  return withCacheManifest({ ...Object.fromEntries(shared), ...main });
+}
+
+/** buildx passes the descriptor on as the text that BuildKit gave. */
+function withCacheManifest(metadata: Metadata): Metadata {
+  const value = metadata['cache.manifest'];
+  return typeof value === 'string' ? { ...metadata, 'cache.manifest': JSON.parse(value) as unknown } : metadata;
 }
 
 /** The image and its config, from buildx's keys. */

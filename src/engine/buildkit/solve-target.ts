@@ -44,7 +44,10 @@ export interface SolveTarget {
 }
 
 /** Name of the target that the request is about; the others are stages. */
-export const mainTargetName = 'image';
+export const mainTargetName = 'nxrc-image';
+
+/** What all names of targets begin with: they stand in the names of vertices, where no stage should look like one. */
+export const targetPrefix = 'nxrc-';
 
 export interface SolveTargetOptions {
   /** Whether files can get `SOURCE_DATE_EPOCH` as their time; the image store of docker cannot do that. */
@@ -60,7 +63,7 @@ export function solveTargets(request: BuildRequest, options: SolveTargetOptions)
     .map(({ stage, target }): SolveTarget => ({
       ...main,
       ...aside,
-      name: `stage-${stage}`,
+      name: `${targetPrefix}stage-${stage}`,
       target: String(stage),
       cacheTo: [cacheTargetText(target)],
       outputs: ['type=cacheonly'],
@@ -71,7 +74,7 @@ export function solveTargets(request: BuildRequest, options: SolveTargetOptions)
   const pushed: ImageOutput = { ...(first ?? { type: 'image', ociMediaTypes: true }), push: true };
   const ref: SolveTarget = {
     ...main,
-    name: 'image-ref',
+    name: `${targetPrefix}ref`,
     tags: [formatReference(imageRef.reference)],
     cacheTo: [],
     outputs: [outputText(pushed, outputOptions(request, options))],

@@ -5,6 +5,9 @@ import type { SolveStatus, StatusVertex, VertexLog, VertexStatus, VertexWarning 
 /** Output of a vertex that is kept for the message of its failure. */
 const maxTailBytes = 16 * 1024;
 
+/** Our own file is nothing to tell of. */
+const bakeFileVertex = '[internal] load local bake definitions';
+
 const importPrefix = /^importing cache manifest from (.*)$/;
 
 /** What is known of a vertex at the end. */
@@ -65,7 +68,7 @@ export class StatusLog {
 
   #addVertex(vertex: StatusVertex): void {
     const { digest, name = '', inputs = [], cached } = vertex;
-    if (!isDigest(digest)) return;
+    if (!isDigest(digest) || name === bakeFileVertex) return;
     const started = milliseconds(vertex.started);
     const completed = milliseconds(vertex.completed);
     const source = importPrefix.exec(name)?.[1];
@@ -93,9 +96,10 @@ export class StatusLog {
     const { vertex, id, name = '', current, total } = status;
     if (!isDigest(vertex)) return;
     const state = this.#vertices.get(vertex);
+    if (!state) return;
     const isTransfer = isDigest(id);
-    state?.tasks.add(id);
-    if (isTransfer && total) state?.downloads.set(id, Math.max(state.downloads.get(id) ?? 0, current));
+    state.tasks.add(id);
+    if (isTransfer && total) state.downloads.set(id, Math.max(state.downloads.get(id) ?? 0, current));
     const completed = milliseconds(status.completed);
     const event: StatusEvent = {
       kind: 'status',

@@ -1,4 +1,5 @@
 import type { BuildRequest, CacheExportReport, StepOutcome, StepReport } from '../contract';
+import { targetPrefix } from './solve-target';
 import type { LoggedVertex } from './status-log';
 
 /** Vertices about the build and not of it. A context is none of them: it is read each time, to see what changed. */
@@ -8,7 +9,7 @@ const besides =
 
 /** The steps of a build for its table. */
 export function stepReports(vertices: readonly LoggedVertex[]): readonly StepReport[] {
-  return vertices
+  return inputsFirst(vertices)
     .filter(({ event }) => event.name !== '' && !besides.test(withoutTarget(event.name)))
     .map(({ event, durationMs, downloads }) => {
       const name = withoutTarget(event.name);
@@ -24,6 +25,26 @@ export function stepReports(vertices: readonly LoggedVertex[]): readonly StepRep
     });
 }
 
+/** As the embedded engine has them: what a step stands on comes before it. */
+function inputsFirst(vertices: readonly LoggedVertex[]): readonly LoggedVertex[] {
+  const byDigest = new Map(vertices.map((vertex) => [vertex.event.digest, vertex]));
+  const ordered = new Set<LoggedVertex>();
+  const stack = [...vertices].reverse().map((vertex) => ({ vertex, isOpen: false }));
+  const seen = new Set<LoggedVertex>();
+  for (let top = stack.pop(); top; top = stack.pop()) {
+    const { vertex, isOpen } = top;
+    if (isOpen) ordered.add(vertex);
+    if (isOpen || seen.has(vertex)) continue;
+    seen.add(vertex);
+    stack.push({ vertex, isOpen: true });
+    for (const digest of [...vertex.event.inputs].reverse()) {
+      const input = byDigest.get(digest);
+      if (input) stack.push({ vertex: input, isOpen: false });
+    }
+  }
+  return [...ordered];
+}
+
 export function outcomeOf({ cached, error, started, completed }: LoggedVertex['event']): StepOutcome {
   if (error !== undefined) return /context canceled|canceled:/i.test(error) ? 'canceled' : 'failed';
   if (cached === true) return 'hit';
@@ -31,9 +52,12 @@ export function outcomeOf({ cached, error, started, completed }: LoggedVertex['e
   return started === undefined ? 'not-needed' : 'canceled';
 }
 
-/** `[image build 2/3] RUN x` and `[image internal] x` without the name of the target. */
+/** `[nxrc-image build 2/3] RUN x` without the target's name, which stands there if there are several. */
 export function withoutTarget(name: string): string {
-  return name.replace(/^\[(?:image|image-ref|stage-\d+) (?=internal\]|auth\]|\S.*\d\/\d+\]|\d)/, '[').replace(/^\[\s+/, '[');
+  const rest = new RegExp(`^\\[${targetPrefix}[a-z0-9-]+(\\]?) +(.*)$`, 's').exec(name);
+  if (rest === null) return name;
+  const [, bracket = '', text = ''] = rest;
+  return bracket === '' ? `[${text}` : text;
 }
 
 /** The stage in `[linux/arm64 build 2/3] RUN x`; a Dockerfile of one stage has no name for it. */
