@@ -1,16 +1,17 @@
 import { randomUUID } from 'node:crypto';
 import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import type { BuildOutcome, BuildRequest } from '../engine/contract';
+import type { BuildRequest } from '../engine/contract';
 import { formatReference } from '../oci/reference';
+import type { CachedBuildOutcome } from '../stage-refs/stage-ref-engine';
 import { totalsOf } from './summary';
 
 /**
  * What `metadataFile` gets: buildx's keys (`containerimage.digest`, `containerimage.config.digest`,
  * `containerimage.descriptor`, `image.name`, `cache.manifest`), whatever the engine adds, and under `nx-registry-cache`
- * the steps with their results, cache exports and totals.
+ * the steps with their results, stages with keys, refs and causes of misses, cache exports and totals.
  */
-export function buildMetadata(request: BuildRequest, outcome: BuildOutcome): Readonly<Record<string, unknown>> {
+export function buildMetadata(request: BuildRequest, outcome: CachedBuildOutcome): Readonly<Record<string, unknown>> {
   const { image, config, cacheExports } = outcome;
   const manifests = cacheExports.flatMap(({ manifest }) => (manifest === undefined ? [] : [manifest]));
   return {
@@ -21,6 +22,7 @@ export function buildMetadata(request: BuildRequest, outcome: BuildOutcome): Rea
     ...(request.tags.length === 0 ? {} : { 'image.name': request.tags.map(formatReference).join(',') }),
     'nx-registry-cache': {
       totals: totalsOf(outcome.steps),
+      ...(outcome.stageRefs === undefined ? {} : { stageRefs: outcome.stageRefs }),
       steps: outcome.steps,
       cacheExports,
       warnings: outcome.warnings.map(({ code, message, hint }) => ({ code, message, hint })),

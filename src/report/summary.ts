@@ -1,6 +1,8 @@
 import { unreachable } from '../diagnostics/unreachable';
 import type { BuildOutcome, CacheExportReport, StepReport } from '../engine/contract';
 import { formatBytes, formatSeconds } from '../progress/quantities';
+import type { CachedBuildOutcome } from '../stage-refs/stage-ref-engine';
+import { formatStages } from './stages';
 import { formatTable, type Column } from './table';
 
 const columns: readonly Column[] = [
@@ -28,13 +30,32 @@ export function totalsOf(steps: readonly StepReport[]): StepTotals {
   };
 }
 
-/** The table at the end of a build: a line per step, what went into the cache, totals, and the image's digest. */
-export function formatSummary(outcome: BuildOutcome): string {
+export interface SummaryOptions {
+  /** Print all causes of misses. Default false: the first of each stage. */
+  readonly explain?: boolean;
+}
+
+/**
+ * The table at the end of a build: stages with what was found of them, a line per step, what went into the cache, totals,
+ * and the image's digest.
+ */
+export function formatSummary(outcome: CachedBuildOutcome, options: SummaryOptions = {}): string {
+  const { stageRefs } = outcome;
+  const lines = stageRefs === undefined ? [] : [...formatStages(stageRefs, options)];
+  if (stageRefs === undefined || stageRefs.outcome === 'built') {
+    if (lines.length > 0) lines.push('');
+    lines.push(...stepLines(outcome));
+  }
+  if (outcome.image !== undefined) lines.push(`image: ${outcome.image.digest}`);
+  return lines.join('\n');
+}
+
+function stepLines(outcome: BuildOutcome): readonly string[] {
   const shown = outcome.steps.filter((step) => step.outcome !== 'not-needed');
   const { needed, hits, bytesDownloaded } = totalsOf(outcome.steps);
   const bytesSent = outcome.cacheExports.reduce((sum, { bytesSent = 0 }) => sum + bytesSent, 0);
   const isSentKnown = outcome.cacheExports.every((report) => report.bytesSent !== undefined);
-  const lines = [
+  return [
     ...formatTable(columns, shown.map(stepRow)),
     ...outcome.cacheExports.map(exportLine),
     [
@@ -43,8 +64,6 @@ export function formatSummary(outcome: BuildOutcome): string {
       ...(isSentKnown ? [`${formatBytes(bytesSent)} of cache sent`] : []),
     ].join(', '),
   ];
-  if (outcome.image !== undefined) lines.push(`image: ${outcome.image.digest}`);
-  return lines.join('\n');
 }
 
 function stepRow(step: StepReport): readonly string[] {

@@ -5,7 +5,7 @@ import type { CallOptions } from '../content/contract';
 import { CodedError } from '../diagnostics/coded-error';
 import type { FileEntry, FileTree } from '../filetree/contract';
 import { encodePathBytes } from '../filetree/path-bytes';
-import { cleanPath, joinPaths } from '../filetree/paths';
+import { cleanPath, compareNames, joinPaths } from '../filetree/paths';
 import { resolvePath } from '../filetree/resolve-path';
 import { baseName } from '../llb/posix-path';
 import { digestOf, finishDigest, type Digest } from '../oci/digest';
@@ -22,6 +22,16 @@ declare module '../diagnostics/coded-error' {
 
 /** Files of one tree that are read at a time. */
 const CONCURRENT_READS = 8;
+
+/** A file that counts for a content-based key. */
+export interface ListedFile {
+  /** Clean path from the root of the tree. */
+  readonly path: string;
+  readonly mode: number;
+  readonly size: number;
+  /** Of header and content. */
+  readonly digest: Digest;
+}
 
 export interface ContentHasherOptions {
   /**
@@ -51,6 +61,42 @@ export class ContentHasher {
   async digest(selectors: readonly ContentSelector[], options: CallOptions = {}): Promise<Digest> {
     const digests = await Promise.all(selectors.map((selector) => this.#selectorDigest(selector, options)));
     return digestOf(digests.join('\0'));
+  }
+
+  /**
+   * Everything but directories that the selectors take, each path once, sorted, with the digests that {@link digest}
+   * is made of. What {@link digest} refuses is not reported again: a path that is missing is no file.
+   */
+  async list(selectors: readonly ContentSelector[], options: CallOptions = {}): Promise<readonly ListedFile[]> {
+    const found = new Map<string, Promise<ListedFile>>();
+    const add = async (path: string, entry: FileEntry): Promise<void> => {
+      options.signal?.throwIfAborted();
+      if (entry.type !== 'directory') {
+        if (!found.has(path)) found.set(path, this.#listed(path, entry, options));
+        return;
+      }
+      for (const name of await this.tree.list(entry.path)) {
+        const child = await this.tree.lookup(joinPaths(entry.path, name));
+        if (child) await add(joinPaths(path, name), child);
+      }
+    };
+    for (const selector of selectors) {
+      const path = cleanPath(selector.path);
+      if (isFiltered(selector)) {
+        const { selected } = await selectPaths(this.tree, path, selector);
+        for (const item of selected) if (item.entry.type !== 'directory') await add(item.path, item.entry);
+      } else {
+        const resolved = await resolvePath(this.tree, path, { followLast: selector.followLinks });
+        const entry = await this.tree.lookup(resolved);
+        if (entry) await add(path, entry);
+      }
+    }
+    const listed = await Promise.all(found.values());
+    return listed.sort((a, b) => compareNames(a.path, b.path));
+  }
+
+  async #listed(path: string, entry: FileEntry, options: CallOptions): Promise<ListedFile> {
+    return { path, mode: entry.mode, size: entry.size, digest: await this.#entryDigest(entry, options) };
   }
 
   async #selectorDigest(selector: ContentSelector, options: CallOptions): Promise<Digest> {

@@ -1,4 +1,4 @@
-import type { RecordSource } from '../cache/contract';
+import type { RecordSource, SourceRecord } from '../cache/contract';
 import type { ExportableLink, ExportableRecord } from '../cache/exportable-record';
 import { contentKey, type EdgeNode } from './edge-node';
 import { FoundRecords } from './found-records';
@@ -25,6 +25,11 @@ export class ExportableKeys<R> {
     const record = this.#nodes.get(node);
     if (record === undefined) throw new Error(`"${node.vertex.name}" was not solved`);
     return record;
+  }
+
+  /** A record that was matched, although nothing asked for its result. */
+  ofFound(record: SourceRecord): ExportableRecord<R> {
+    return this.#found.wrap(record);
   }
 
   #recordOf(node: EdgeNode<R>): ExportableRecord<R> {

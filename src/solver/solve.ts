@@ -25,6 +25,8 @@ export interface SolveOptions<R extends SolverResult> extends CallOptions {
    * finds little more, and a cache would tell of builds that it is not about.
    */
   readonly linkEquivalents?: boolean;
+  /** Edges below the targets whose records are wanted as far as they are known; nothing is built for them. */
+  readonly observed?: readonly Edge[];
   /** Milliseconds since the epoch. */
   readonly now: () => number;
 }
@@ -34,6 +36,8 @@ export interface SolveOutcome<R> {
   readonly results: readonly R[];
   /** One per target, for `collectExport`. */
   readonly records: readonly ExportableRecord<R>[];
+  /** One per observed edge; of an edge that this build needed to know nothing of, a record without a digest. */
+  readonly observed: readonly ExportableRecord<R>[];
   /** One per vertex below the targets, inputs first. */
   readonly steps: readonly SolvedStep[];
 }
@@ -69,6 +73,7 @@ export async function solve<R extends SolverResult>(
     return {
       results: settled.map(({ result }) => result),
       records: graph.targets.map((target) => keys.of(target)),
+      observed: (options.observed ?? []).map((edge) => observe(edge, { nodes: graph.nodes, matcher, keys })),
       steps: steps.report([...new Set(graph.nodes.map(({ vertex }) => vertex))]),
     };
   } catch (error) {
@@ -77,6 +82,25 @@ export async function solve<R extends SolverResult>(
     options.signal?.throwIfAborted();
     throw error;
   }
+}
+
+/** What is known of an edge: how it was settled, else what it matched. */
+function observe<R>(
+  edge: Edge,
+  {
+    nodes,
+    matcher,
+    keys,
+  }: {
+    readonly nodes: readonly EdgeNode<R>[];
+    readonly matcher: RecordMatcher<R>;
+    readonly keys: ExportableKeys<R>;
+  },
+): ExportableRecord<R> {
+  const node = nodes.find((each) => each.edge.vertex === edge.vertex && each.edge.output === edge.output);
+  if (node === undefined) return { digest: undefined, inputs: [] };
+  const [candidate] = node.settled ? [] : matcher.candidates(node);
+  return candidate ? keys.ofFound(candidate.record) : keys.of(node);
 }
 
 /** A step that was not asked for, but is known to the cache, is a hit like the one that stands on it. */

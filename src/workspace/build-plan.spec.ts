@@ -256,3 +256,26 @@ test('a missing Dockerfile is told with its path', async (t) => {
   const invocation = { ...(await workspace(t)), projectRoot: 'apps/web' };
   assert.deepEqual(await mistakes({}, invocation), ['file OPTION_FILE_NOT_FOUND']);
 });
+
+test('cache is a repository, and what goes with it needs it', async (t) => {
+  const invocation = await workspace(t);
+  const { stageRefs, explain } = await plan(
+    { cache: 'ghcr.io/acme/cache', verify: 'blobs', explain: true, outputs: ['type=image,compression=zstd'] },
+    invocation,
+  );
+  assert.ok(stageRefs && explain);
+  assert.deepEqual(
+    [stageRefs.repository.repository, stageRefs.verify, stageRefs.dryRun],
+    ['acme/cache', 'blobs', false],
+  );
+  assert.deepEqual(stageRefs.compression, { type: 'zstd' });
+  assert.equal((await plan({}, invocation)).stageRefs, undefined);
+  assert.deepEqual(await mistakes({ dryRun: true, explain: true }, invocation), [
+    'explain OPTION_MISSING',
+    'dryRun OPTION_MISSING',
+  ]);
+  assert.deepEqual(await mistakes({ cache: 'ghcr.io/acme/cache:main' }, invocation), ['cache OPTION_INVALID']);
+  assert.deepEqual(await mistakes({ cache: 'Not A Repository' }, invocation), ['cache OPTION_INVALID']);
+  const verify = 'blob' as 'blobs';
+  assert.deepEqual(await hints({ cache: 'ghcr.io/acme/cache', verify }, invocation), ['did you mean "blobs"?']);
+});

@@ -5,6 +5,7 @@ import { hasErrors } from '../diagnostics/diagnostic';
 import type { BuildRequest } from '../engine/contract';
 import { unsupportedByEmbedded } from '../engine/supported-options';
 import { formatReference, type Reference } from '../oci/reference';
+import type { StageRefSettings } from '../stage-refs/contract';
 import { readAttestations } from './attestations';
 import { readBuildArgs, readValues } from './build-args';
 import { readBuildContexts } from './build-contexts';
@@ -19,6 +20,7 @@ import { absolutePath, requirePath } from './paths';
 import { readPlatforms } from './platforms';
 import { readEpoch, readExtraHosts, readSize, readUlimits } from './run-limits';
 import { readSecrets, readSsh } from './secrets';
+import { readStageRefs } from './stage-refs';
 import { replaceTokens } from './tokens';
 
 /** A Dockerfile above this is a mistake in the path. */
@@ -31,6 +33,10 @@ export interface BuildPlan {
   /** Name of a builder of buildx; without it the current one. */
   readonly builder?: string;
   readonly progress: ProgressMode;
+  /** Undefined without the option `cache`. */
+  readonly stageRefs?: StageRefSettings;
+  /** Whether all causes of misses are printed. */
+  readonly explain: boolean;
   /** Absolute. */
   readonly metadataFile?: string;
   /** Absolute: local layers and cache. */
@@ -64,6 +70,7 @@ export async function planBuild(given: DockerBuildOptions, invocation: Invocatio
       mistakes.add('OPTION_CONFLICT', 'builder', 'the embedded engine has no builders', 'use engine: buildkit');
     }
   }
+  const stageRefs = readStageRefs(options, request?.outputs ?? [], mistakes);
   if (request === undefined || hasErrors(mistakes.diagnostics)) return { ok: false, diagnostics: mistakes.diagnostics };
   return {
     ok: true,
@@ -73,6 +80,8 @@ export async function planBuild(given: DockerBuildOptions, invocation: Invocatio
       engine,
       ...(builder === undefined ? {} : { builder }),
       progress: options.progress ?? 'auto',
+      explain: options.explain ?? false,
+      ...(stageRefs === undefined ? {} : { stageRefs }),
       ...(options.metadataFile === undefined ? {} : { metadataFile: absolutePath(options.metadataFile, invocation) }),
       stateDirectory: stateDirectory(options, invocation),
     },

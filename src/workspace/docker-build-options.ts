@@ -1,3 +1,5 @@
+import type { VerifyMode } from '../stage-refs/contract';
+
 /** One `type=…,key=value` option: buildx's string, or the same attributes as an object. */
 export type AttributesOption = string | Readonly<Record<string, string | number | boolean>>;
 
@@ -22,6 +24,10 @@ export interface DockerBuildOptions {
   readonly annotations?: ValuesOption;
   readonly platform?: string;
   readonly platforms?: readonly string[];
+  readonly cache?: string;
+  readonly verify?: VerifyMode;
+  readonly explain?: boolean;
+  readonly dryRun?: boolean;
   readonly cacheFrom?: readonly AttributesOption[];
   readonly cacheTo?: readonly AttributesOption[];
   readonly outputs?: readonly string[];

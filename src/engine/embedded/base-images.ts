@@ -1,3 +1,4 @@
+import { uncompressedAnnotation, type Remote } from '../../cache/contract';
 import type { BlobReader, CallOptions, ContentStore, StoredManifest } from '../../content/contract';
 import { CodedError } from '../../diagnostics/coded-error';
 import type { Descriptor } from '../../oci/descriptor';
@@ -70,6 +71,18 @@ export class BaseImages {
     const image = this.#byManifest.get(manifest.digest);
     if (!image) throw new Error(`image ${manifest.digest} was not resolved in this build`);
     return image;
+  }
+
+  /** The layers of such an image, each with its diffID, and where they are. */
+  remoteOf(manifest: Descriptor): Remote {
+    const { config, layers, provider } = this.byManifest(manifest);
+    const descriptors = layers.map((layer, index) => {
+      const diffId = config.rootfs.diff_ids[index];
+      return diffId === undefined
+        ? layer
+        : { ...layer, annotations: { ...layer.annotations, [uncompressedAnnotation]: diffId } };
+    });
+    return { descriptors, provider };
   }
 
   async #resolve(

@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { DirectoryStore } from '../../content/directory-store';
 import { CodedError } from '../../diagnostics/coded-error';
 import { hasErrors, type Diagnostic } from '../../diagnostics/diagnostic';
 import type { Dockerfile } from '../../dockerfile/ast';
@@ -78,6 +79,12 @@ export async function readBuildInput(request: BuildRequest): Promise<BuildInput>
   }
   failOnErrors(found);
   return { dockerfile, excludePatterns, contexts, directories, layouts, warnings: found };
+}
+
+/** The store of a reference that stands for an OCI layout. */
+export function layoutStore(input: BuildInput, reference: Reference): DirectoryStore | undefined {
+  const layout = input.layouts.get(formatReference(reference));
+  return layout && new DirectoryStore(layout.directory);
 }
 
 /** Throws `BUILD_INPUT_INVALID` if there is an error among the diagnostics. */

@@ -5,16 +5,16 @@ import type { CompressionOptions } from '../../compression/contract';
 import type { CallOptions, ContentStore } from '../../content/contract';
 import { LayeredSnapshot } from '../../builder/snapshot';
 import type { Conversion } from '../../llb/conversion';
-import { finishImageConfig } from '../../llb/finish-image-config';
 import type { Digest } from '../../oci/digest';
-import type { ImageConfig } from '../../oci/image-config';
 import type { ProgressSink } from '../../progress/event';
 import type { Remote, SolverResult } from '../../solver/contract';
 import type { SolveOutcome } from '../../solver/solve';
 import type { BuildOutcome, BuildRequest, CacheSource, CacheTarget } from '../contract';
 import { exportToTarget } from './cache-exports';
-import { writeOutputs, type BuiltImage } from './outputs';
+import { finishedConfig } from './finished-config';
+import { pushImageRef, writeOutputs, type BuiltImage } from './outputs';
 import type { RegistryStores } from './registry-stores';
+import { exportStageCaches } from './stage-caches';
 import type { StateLayout } from './state-layout';
 import type { EmbeddedWorker } from './worker';
 
@@ -44,7 +44,7 @@ export async function deliver(delivery: Delivery): Promise<Pick<BuildOutcome, 'i
   const snapshot = result === undefined ? LayeredSnapshot.scratch() : asSnapshot(result);
   const image: BuiltImage = {
     snapshot,
-    config: finishedConfig(delivery, snapshot),
+    config: finishedConfig(conversion, snapshot.layers, delivery.now()),
     remote: (compression = defaultCompression, force = false) =>
       layers.remoteOf(snapshot.layers, { ...callOf(delivery), compression: { ...compression, reproducible }, force }),
   };
@@ -56,34 +56,16 @@ export async function deliver(delivery: Delivery): Promise<Pick<BuildOutcome, 'i
       const compression = { ...target.compression, reproducible };
       return layers.remoteOf(found.layers, { ...callOf(delivery), compression, force: target.forceCompression });
     };
+  const options = { ...delivery, resolveRemote, store: delivery.storeOf };
+  // Stages first: their layers go up once, and the image takes them from there where it can.
+  const [stages] = await Promise.allSettled([exportStageCaches(options)]);
   const [written, cacheExports] = await settleBoth(
     writeOutputs(image, delivery),
-    Promise.all(
-      request.cacheTo.map((target) =>
-        exportToTarget(target, {
-          ...callOf(delivery),
-          records: solved.records,
-          resolveRemote,
-          store: delivery.storeOf,
-          present: delivery.present,
-          progress: delivery.progress,
-          now: delivery.now,
-        }),
-      ),
-    ),
+    Promise.all(request.cacheTo.map((target) => exportToTarget(target, { ...options, records: solved.records }))),
   );
-  return { ...written, cacheExports };
-}
-
-function finishedConfig({ conversion, now }: Delivery, snapshot: Snapshot): ImageConfig {
-  const { target, sourceDateEpoch } = conversion;
-  if (!target) throw new Error('a conversion without errors has a target');
-  return finishImageConfig(target.image, {
-    layers: snapshot.layers.map(({ diffId, createdAt }) => ({ diffId, ...(createdAt !== undefined && { createdAt }) })),
-    ...(snapshot.layers.length === 0 && { created: new Date(now()).toISOString() }),
-    ...(sourceDateEpoch !== undefined && { sourceDateEpoch }),
-    ...(target.baseImage && { baseImage: target.baseImage }),
-  });
+  if (stages.status === 'rejected') throw stages.reason as Error;
+  if (request.imageRef) await pushImageRef(image, request.imageRef, delivery);
+  return { ...written, cacheExports: [...cacheExports, ...stages.value] };
 }
 
 /** An image is made of layers; a context as the result of a build (which no Dockerfile gives) is not. */

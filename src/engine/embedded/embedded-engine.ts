@@ -3,10 +3,8 @@ import type { RecordSource } from '../../cache/contract';
 import { LocalState } from '../../cache/local-state';
 import type { CallOptions } from '../../content/contract';
 import { DirectoryStore } from '../../content/directory-store';
-import { convertDockerfile } from '../../llb/convert';
 import type { Conversion } from '../../llb/conversion';
-import { hostPlatform, type Platform } from '../../oci/platform';
-import { formatReference, type Reference } from '../../oci/reference';
+import { formatReference } from '../../oci/reference';
 import type { ProgressSink, WarningEvent } from '../../progress/event';
 import type { SolverResult } from '../../solver/contract';
 import { solve, type SolveOutcome } from '../../solver/solve';
@@ -15,15 +13,17 @@ import type { Layer } from '../../builder/contract';
 import type { BuildOutcome, BuildRequest, CacheSource, Engine, EngineOptions } from '../contract';
 import { unsupportedByEmbedded } from '../supported-options';
 import { BaseImages } from './base-images';
-import { failOnErrors, readBuildInput, type BuildInput } from './build-input';
+import { failOnErrors, layoutStore, readBuildInput, type BuildInput } from './build-input';
 import { importCaches } from './cache-imports';
 import { CacheMounts } from './cache-mounts';
+import { convertBuild } from './convert-build';
 import { deliver } from './deliver';
 import { HttpSources } from './http-source';
 import { inVertex } from './progress-vertex';
 import { RegistryStores } from './registry-stores';
 import { SecretValues } from './secrets';
 import { SshAgents } from './ssh';
+import { cachedStages } from './stage-caches';
 import { stateLayout } from './state-layout';
 import { stepReports } from './step-reports';
 import { EmbeddedWorker } from './worker';
@@ -152,36 +152,15 @@ class EmbeddedBuild {
   }
 
   async #convert(input: BuildInput, images: BaseImages): Promise<Conversion> {
-    const { request, settings } = this;
-    const buildPlatform: Platform = { ...hostPlatform(process), os: 'linux' };
-    const conversion = await convertDockerfile(
-      {
-        dockerfile: input.dockerfile,
-        buildArgs: request.buildArgs,
-        platform: request.platforms[0] ?? buildPlatform,
-        buildPlatform,
-        excludePatterns: input.excludePatterns,
-        contexts: input.contexts,
-        labels: request.labels,
-        noCache: request.noCache,
-        network: request.network,
-        extraHosts: request.extraHosts,
-        ulimits: request.ulimits,
-        ...(request.target !== undefined && { target: request.target }),
-        ...(request.shmSizeBytes !== undefined && { shmSizeBytes: request.shmSizeBytes }),
-        ...(request.cgroupParent !== undefined && { cgroupParent: request.cgroupParent }),
-        ...(request.sourceDateEpoch !== undefined && { sourceDateEpoch: request.sourceDateEpoch }),
-      },
-      {
-        ...this.#call,
-        resolveImage: (reference, platform, call) =>
-          inVertex(
-            `[internal] load metadata for ${formatReference(reference)}`,
-            { progress: this.#progress, now: settings.now },
-            () => images.resolve(reference, platform, call),
-          ),
-      },
-    );
+    const conversion = await convertBuild(this.request, input, {
+      ...this.#call,
+      resolveImage: (reference, platform, call) =>
+        inVertex(
+          `[internal] load metadata for ${formatReference(reference)}`,
+          { progress: this.#progress, now: this.settings.now },
+          () => images.resolve(reference, platform, call),
+        ),
+    });
     failOnErrors(conversion.diagnostics);
     for (const { code, message, hint } of [...input.warnings, ...conversion.diagnostics]) {
       this.#progress({ kind: 'warning', code, message, ...(hint !== undefined && { hint }) });
@@ -194,13 +173,14 @@ class EmbeddedBuild {
     worker: EmbeddedWorker,
     sources: readonly RecordSource[],
   ): Promise<SolveOutcome<SolverResult>> {
-    if (!conversion.root) return Promise.resolve({ results: [], records: [], steps: [] });
+    if (!conversion.root) return Promise.resolve({ results: [], records: [], observed: [], steps: [] });
     return solve([conversion.root], {
       ...this.#call,
       worker,
       sources,
       progress: this.#progress,
       now: this.settings.now,
+      observed: cachedStages(this.request, conversion).flatMap(({ edge }) => edge ?? []),
       ...(this.settings.linkEquivalents !== undefined && { linkEquivalents: this.settings.linkEquivalents }),
     });
   }
@@ -209,12 +189,6 @@ class EmbeddedBuild {
     this.#disposables.push(disposable);
     return disposable;
   }
-}
-
-/** The store of a reference that stands for an OCI layout. */
-function layoutStore(input: BuildInput, reference: Reference): DirectoryStore | undefined {
-  const layout = input.layouts.get(formatReference(reference));
-  return layout && new DirectoryStore(layout.directory);
 }
 
 function diffIdsOf(result: SolverResult) {

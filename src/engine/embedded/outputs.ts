@@ -14,7 +14,7 @@ import type { ImageConfig } from '../../oci/image-config';
 import { formatReference, type Reference } from '../../oci/reference';
 import type { VertexEvent } from '../../progress/event';
 import type { Remote } from '../../solver/contract';
-import type { BuildOutcome, ImageOutput } from '../contract';
+import type { BuildOutcome, BuildRequest, ImageOutput } from '../contract';
 import type { Delivery } from './deliver';
 import { inVertex } from './progress-vertex';
 
@@ -88,11 +88,45 @@ async function pushImage(
   const written = await Promise.all(
     byRepository(delivery.request.tags).map(([first, tags]) =>
       inVertex(`pushing ${formatReference(first)}`, delivery, (vertex) =>
-        writeTo(parts, delivery.registries.repository(first), { output, tags, vertex, delivery }),
+        writeTo(parts, delivery.registries.repository(first), {
+          output,
+          tags,
+          vertex,
+          delivery,
+          mountFrom: sharedRepository(first, [delivery.request.imageRef?.reference]),
+        }),
       ),
     ),
   );
   return written[0];
+}
+
+/** Gives the image its name in the cache repository, in the form in which it goes out. */
+export async function pushImageRef(
+  image: BuiltImage,
+  { reference, state }: NonNullable<BuildRequest['imageRef']>,
+  delivery: Delivery,
+): Promise<void> {
+  const output = delivery.request.outputs.find((each) => each.type === 'image');
+  if (output?.type !== 'image') return;
+  const store = delivery.registries.repository(reference);
+  if (state === 'missing' && (await store.resolve(reference.tag ?? 'latest', callOf(delivery)))) return;
+  const parts = await imageParts(image, output.compression, output.forceCompression);
+  await inVertex(`pushing ${formatReference(reference)}`, delivery, (vertex) =>
+    writeTo(parts, store, {
+      output,
+      tags: [reference.tag ?? 'latest'],
+      vertex,
+      delivery,
+      mountFrom: output.push ? sharedRepository(reference, delivery.request.tags) : undefined,
+    }),
+  );
+}
+
+/** The path of a repository of the same registry among the references, if there is one. */
+function sharedRepository(reference: Reference, others: readonly (Reference | undefined)[]): string | undefined {
+  const found = others.find((other) => other?.host === reference.host && other.repository !== reference.repository);
+  return found?.repository;
 }
 
 function writeTo(
@@ -103,9 +137,10 @@ function writeTo(
     readonly tags: readonly string[];
     readonly vertex: VertexEvent;
     readonly delivery: Delivery;
+    readonly mountFrom?: string | undefined;
   },
 ): Promise<WrittenImage> {
-  const { delivery, output, tags, vertex } = context;
+  const { delivery, mountFrom, output, tags, vertex } = context;
   const started = new Map<string, number>();
   const status = (layer: Descriptor, current: number, completed?: number): void => {
     const begun = started.get(layer.digest) ?? delivery.now();
@@ -127,6 +162,7 @@ function writeTo(
     ociMediaTypes: output.ociMediaTypes,
     tags,
     annotations: delivery.request.annotations,
+    ...(mountFrom !== undefined && { mountFrom: () => mountFrom }),
     onLayer: (layer, event) => {
       status(layer, event === 'done' ? layer.size : 0, event === 'done' ? delivery.now() : undefined);
     },

@@ -9,10 +9,9 @@ import type { ExportableResult } from '../../cache/exportable-record';
 import type { CallOptions } from '../../content/contract';
 import { CodedError } from '../../diagnostics/coded-error';
 import { unreachable } from '../../diagnostics/unreachable';
-import { createIgnoreMatcher } from '../../dockerfile/ignore-matcher';
 import { DirectoryTree } from '../../filetree/directory-tree';
 import type { FileTree } from '../../filetree/contract';
-import type { ExecOperation, LocalSource, Vertex } from '../../llb/operation';
+import type { ExecOperation, Vertex } from '../../llb/operation';
 import type { Descriptor } from '../../oci/descriptor';
 import { isDigest, type Digest } from '../../oci/digest';
 import type { ExecuteOptions, GitIdentity, HttpIdentity, Remote, SolverResult, Worker } from '../../solver/contract';
@@ -21,7 +20,7 @@ import type { CacheMounts } from './cache-mounts';
 import { runExecStep } from './exec-step';
 import { resolveGit, withCheckout, type GitOptions } from './git-source';
 import type { HttpSources } from './http-source';
-import { LocalTree } from './local-tree';
+import { localFiles, LocalTree } from './local-tree';
 import type { SecretValues } from './secrets';
 import type { SshAgents } from './ssh';
 import { unpackTree } from '../../builder/exporters/unpack-tree';
@@ -91,7 +90,7 @@ export class EmbeddedWorker implements Worker<SolverResult> {
       case 'image':
         return [this.#image(vertex)];
       case 'local':
-        return [new LocalTree(vertex.digest, this.#localTree(operation))];
+        return [new LocalTree(vertex.digest, localFiles(operation, this.#options.directories))];
       case 'http':
         return [await this.#options.http.fetch(operation, options)];
       case 'git':
@@ -158,13 +157,6 @@ export class EmbeddedWorker implements Worker<SolverResult> {
         return this.#lazyLayer({ descriptor: { ...descriptor, annotations }, provider }, diffId, vertex.name);
       }),
     );
-  }
-
-  #localTree(source: LocalSource): FileTree {
-    const directory = this.#options.directories.get(source.name);
-    if (directory === undefined) throw new Error(`no directory for the context "${source.name}"`);
-    const { matcher } = createIgnoreMatcher(source.excludePatterns, `${source.name}: ignore file`);
-    return new DirectoryTree(directory, { ignore: matcher });
   }
 
   async #checkout(vertex: Vertex, options: ExecuteOptions): Promise<Snapshot> {

@@ -1,7 +1,11 @@
+import { setMaxListeners } from 'node:events';
 import { homedir } from 'node:os';
 import type { ExecutorContext } from '@nx/devkit';
+import type { Engine } from '../../engine/contract';
 import { createEngine } from '../../engine/create-engine';
 import { hostPlatform } from '../../oci/platform';
+import { StageRefEngine } from '../../stage-refs/stage-ref-engine';
+import type { BuildPlan } from '../../workspace/build-plan';
 import type { DockerBuildOptions } from '../../workspace/docker-build-options';
 import { runBuild } from './run-build';
 
@@ -14,6 +18,8 @@ export default async function dockerBuild(
   context: ExecutorContext,
 ): Promise<{ readonly success: boolean }> {
   const interruption = new AbortController();
+  // Every layer on its way listens, and a warning about that would only worry people.
+  setMaxListeners(0, interruption.signal);
   const interrupt = (): void => interruption.abort(new Error('interrupted'));
   for (const signal of signals) process.once(signal, interrupt);
   const { stdout, env } = process;
@@ -36,19 +42,20 @@ export default async function dockerBuild(
         terminalSize: () => (stdout.isTTY ? { columns: stdout.columns, rows: stdout.rows } : defaultTerminalSize),
         isVerbose: context.isVerbose,
         signal: interruption.signal,
-        createEngine: ({ engine, builder, stateDirectory }) =>
-          createEngine({
-            choice: engine,
-            env,
-            stateDirectory,
-            signal: interruption.signal,
-            ...(builder !== undefined && { builder }),
-          }),
+        createEngine: (plan) => engineFor(plan, env, interruption.signal),
       },
     );
   } finally {
     for (const signal of signals) process.off(signal, interrupt);
   }
+}
+
+async function engineFor(plan: BuildPlan, env: NodeJS.ProcessEnv, signal: AbortSignal): Promise<Engine> {
+  const { builder, stageRefs, stateDirectory } = plan;
+  const named = builder === undefined ? {} : { builder };
+  const engine = await createEngine({ choice: plan.engine, env, stateDirectory, signal, ...named });
+  if (stageRefs === undefined) return engine;
+  return new StageRefEngine(engine, { ...stageRefs, env, homeDirectory: homedir(), stateDirectory, now: Date.now });
 }
 
 /** Images are Linux's wherever they are built, unless the Dockerfile's user asks for another platform. */

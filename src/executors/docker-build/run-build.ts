@@ -8,7 +8,7 @@ import { buildMetadata, writeMetadataFile } from '../../report/metadata';
 import { createRedactor } from '../../report/redactor';
 import { formatSummary } from '../../report/summary';
 import { planBuild, type BuildPlan } from '../../workspace/build-plan';
-import type { DockerBuildOptions, ProgressMode } from '../../workspace/docker-build-options';
+import type { DockerBuildOptions } from '../../workspace/docker-build-options';
 import type { Invocation } from '../../workspace/invocation';
 
 /** What the process around a build gives: everything that a test replaces. */
@@ -39,7 +39,7 @@ export async function runBuild(
     const secrets = await SecretValues.read(plan.request.secrets, invocation.env);
     redact = createRedactor(secrets.values());
     const outcome = await build(plan, redact, invocation, host);
-    const summary = summaryFor(plan.progress, outcome);
+    const summary = summaryFor(plan, outcome);
     if (summary !== undefined) print(summary);
     if (plan.metadataFile !== undefined)
       await writeMetadataFile(plan.metadataFile, buildMetadata(plan.request, outcome));
@@ -74,9 +74,9 @@ async function build(
 }
 
 /** Tools read `rawjson`, and `quiet` gives what `docker build --quiet` does: the image. */
-function summaryFor(progress: ProgressMode, outcome: BuildOutcome): string | undefined {
+function summaryFor({ progress, explain }: BuildPlan, outcome: BuildOutcome): string | undefined {
   if (progress === 'rawjson') return undefined;
-  return progress === 'quiet' ? outcome.image?.digest : formatSummary(outcome);
+  return progress === 'quiet' ? outcome.image?.digest : formatSummary(outcome, { explain });
 }
 
 function describeFailure(error: unknown, { signal, isVerbose }: BuildHost): string {

@@ -1,0 +1,38 @@
+import { convertDockerfile } from '../../llb/convert';
+import type { Conversion, ConvertOptions } from '../../llb/conversion';
+import { hostPlatform, type Platform } from '../../oci/platform';
+import type { BuildRequest } from '../contract';
+import type { BuildInput } from './build-input';
+
+/** The platform that a request is built for: its first, else this machine's. Images are Linux's wherever they are built. */
+export function targetPlatform(request: BuildRequest): Platform {
+  return request.platforms[0] ?? buildPlatform();
+}
+
+/** The graph of a request. Diagnostics of the Dockerfile are in the conversion; it throws what `resolveImage` throws. */
+export function convertBuild(request: BuildRequest, input: BuildInput, options: ConvertOptions): Promise<Conversion> {
+  return convertDockerfile(
+    {
+      dockerfile: input.dockerfile,
+      buildArgs: request.buildArgs,
+      platform: targetPlatform(request),
+      buildPlatform: buildPlatform(),
+      excludePatterns: input.excludePatterns,
+      contexts: input.contexts,
+      labels: request.labels,
+      noCache: request.noCache,
+      network: request.network,
+      extraHosts: request.extraHosts,
+      ulimits: request.ulimits,
+      ...(request.target !== undefined && { target: request.target }),
+      ...(request.shmSizeBytes !== undefined && { shmSizeBytes: request.shmSizeBytes }),
+      ...(request.cgroupParent !== undefined && { cgroupParent: request.cgroupParent }),
+      ...(request.sourceDateEpoch !== undefined && { sourceDateEpoch: request.sourceDateEpoch }),
+    },
+    options,
+  );
+}
+
+function buildPlatform(): Platform {
+  return { ...hostPlatform(process), os: 'linux' };
+}

@@ -1,0 +1,134 @@
+import type { ExportableRecord } from '../../cache/exportable-record';
+import { recordsBottomUp } from '../../cache/exportable-record';
+import type { CallOptions, ContentStore } from '../../content/contract';
+import { isCodedError } from '../../diagnostics/coded-error';
+import { Limiter } from '../../content/limiter';
+import type { Conversion, ConvertedStage } from '../../llb/conversion';
+import type { Edge, Vertex } from '../../llb/operation';
+import type { Digest } from '../../oci/digest';
+import { childrenOf, parseManifest } from '../../oci/manifest';
+import { cacheMap } from '../../solver/cache-map';
+import type { SolverResult } from '../../solver/contract';
+import { outputKey } from '../../solver/edge-node';
+import type { SolveOutcome } from '../../solver/solve';
+import type { BuildRequest, CacheExportReport, StageCache } from '../contract';
+import { exportToTarget, type CacheExportOptions } from './cache-exports';
+import { cacheReference } from './cache-imports';
+import { stageStore, type Uploads } from './stage-store';
+
+/** Stages that are written at a time. */
+const concurrentStages = 2;
+/** Blobs of one cache that are asked for at a time. */
+const concurrentChecks = 8;
+
+/** The stages whose caches a request names, in its order; what is no stage of the target is left out. */
+export function cachedStages(
+  { stageCaches = [] }: BuildRequest,
+  { stages }: Conversion,
+): readonly (ConvertedStage & { readonly cache: StageCache })[] {
+  return stageCaches.flatMap((cache) => {
+    const stage = stages.find(({ index, edge }) => index === cache.stage && edge !== undefined);
+    return stage ? [{ ...stage, cache }] : [];
+  });
+}
+
+export interface StageCacheExportOptions extends Omit<CacheExportOptions, 'records'> {
+  readonly request: BuildRequest;
+  readonly conversion: Conversion;
+  readonly solved: SolveOutcome<SolverResult>;
+}
+
+/**
+ * Writes the caches of stages that are not there yet: per stage the records of its own steps with their layers, and of
+ * the steps below what it takes to match them. A cache that exists stays as it is, unless it has lost a blob.
+ */
+export async function exportStageCaches(options: StageCacheExportOptions): Promise<readonly CacheExportReport[]> {
+  const { request, conversion, solved, signal } = options;
+  const limiter = new Limiter(concurrentStages);
+  const edges = conversion.stages.flatMap(({ edge }) => edge ?? []);
+  const executed = new Set(solved.steps.filter(({ outcome }) => outcome === 'executed').map(({ vertex }) => vertex));
+  const uploads: Uploads = new Map();
+  const isRepair = request.stageCaches?.some(({ state }) => state === 'broken') === true;
+  const reports = await Promise.allSettled(
+    cachedStages(request, conversion).map(({ cache, edge }, index) =>
+      limiter.run(async () => {
+        const record = solved.observed[index];
+        if (edge === undefined || record?.digest === undefined) return undefined;
+        const vertices = verticesOfStage(edge, edges);
+        const store = options.store(cache.target.destination);
+        const tag = cacheReference(cache.target.destination);
+        if (cache.state === 'exists') {
+          if (!vertices.some((vertex) => executed.has(vertex))) return undefined;
+          if (await isIntact(store, tag, options)) return undefined;
+        }
+        return exportToTarget(cache.target, {
+          ...options,
+          records: [stageRecord(record, recordDigests(vertices))],
+          store: () => stageStore(store, { uploads, ...(cache.state === 'missing' && { onceTag: tag }) }),
+          // What a broken cache lists says nothing about what is there.
+          ...((isRepair || cache.state !== 'missing') && { present: new Map() }),
+        });
+      }, signal),
+    ),
+  );
+  const failed = reports.find((report) => report.status === 'rejected');
+  if (failed) throw failed.reason as Error;
+  return reports.flatMap((report) => (report.status === 'fulfilled' ? (report.value ?? []) : []));
+}
+
+/** The steps of a stage: what its result stands on, down to the results of other stages. */
+export function verticesOfStage(edge: Edge, stageEdges: readonly Edge[]): readonly Vertex[] {
+  const others = new Set(stageEdges.map(({ vertex }) => vertex));
+  others.delete(edge.vertex);
+  const found = new Set<Vertex>();
+  const open = [edge.vertex];
+  for (let vertex = open.pop(); vertex !== undefined; vertex = open.pop()) {
+    if (found.has(vertex) || others.has(vertex)) continue;
+    found.add(vertex);
+    open.push(...vertex.inputs.map((input) => input.vertex));
+  }
+  return [...found];
+}
+
+function recordDigests(vertices: readonly Vertex[]): ReadonlySet<Digest> {
+  return new Set(
+    vertices.flatMap((vertex) => {
+      const { digest } = cacheMap(vertex);
+      const outputs = vertex.operation.kind === 'exec' ? Math.max(1, vertex.operation.mounts.length) : 1;
+      return digest === undefined ? [] : Array.from({ length: outputs }, (_, output) => outputKey(digest, output));
+    }),
+  );
+}
+
+/** The record with all below it, results of other stages' steps left out. */
+function stageRecord(top: ExportableRecord<SolverResult>, own: ReadonlySet<Digest>): ExportableRecord<SolverResult> {
+  const copies = new Map<ExportableRecord<SolverResult>, ExportableRecord<SolverResult>>();
+  for (const record of recordsBottomUp([top])) {
+    const inputs = record.inputs.map((links) =>
+      links.flatMap((link) => {
+        const copy = copies.get(link.record);
+        return copy ? [{ ...link, record: copy }] : [];
+      }),
+    );
+    const { digest, result } = record;
+    const keeps = record === top || (digest !== undefined && own.has(digest));
+    copies.set(record, { digest, inputs, ...(result && keeps && { result }) });
+  }
+  return copies.get(top) ?? top;
+}
+
+/** Whether a cache and everything that its manifest lists is there. */
+async function isIntact(store: ContentStore, tag: string, { signal }: CallOptions): Promise<boolean> {
+  const call = signal ? { signal } : {};
+  try {
+    const stored = await store.getManifest(tag, call);
+    if (stored === undefined) return false;
+    const limiter = new Limiter(concurrentChecks);
+    const children = childrenOf(parseManifest(stored.bytes));
+    const present = await Promise.all(children.map((child) => limiter.run(() => store.has(child, call), signal)));
+    return present.every(Boolean);
+  } catch (error) {
+    if (isCodedError(error, 'MANIFEST_INVALID', 'BLOB_CORRUPT')) return false;
+    throw error;
+  }
+}

@@ -1,0 +1,352 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { parseImageManifest } from '../oci/manifest';
+import { parseReference } from '../oci/reference';
+import { BuildRig } from './testing/build-rig';
+
+const twoStages = ['FROM scratch AS deps', 'COPY package.json /', 'FROM deps AS app', 'COPY src /src'].join('\n');
+
+async function rig(t: { after: (task: () => Promise<void>) => void }): Promise<BuildRig> {
+  const started = await BuildRig.start();
+  t.after(() => started[Symbol.asyncDispose]());
+  await started.write({ 'package.json': '{}', 'src/main.js': 'one', 'src/lib.js': 'lib' });
+  return started;
+}
+
+function withoutKeys(tags: readonly string[]): readonly string[] {
+  return tags.map((tag) => tag.replace(/[0-9a-f]{32}/, 'KEY'));
+}
+
+/** Only requests that neither move a layer nor write anything. */
+function onlyReads(requests: Readonly<Record<string, number>>): boolean {
+  return Object.keys(requests).every((kind) => /^(?:HEAD|GET) manifest$|^HEAD blob$/.test(kind));
+}
+
+test('an unchanged build is two requests on a machine that knows nothing', async (t) => {
+  const r = await rig(t);
+  const first = await r.build(twoStages);
+  assert.equal(first.stageRefs?.outcome, 'built');
+  assert.equal(r.engineBuilds, 1);
+  assert.deepEqual(withoutKeys(await r.tags()), ['app-KEY', 'app-KEY-image', 'deps-KEY', 'inputs-KEY']);
+  const second = await r.build(twoStages, { machine: 'b' });
+  assert.equal(second.stageRefs?.outcome, 'hit');
+  assert.equal(second.stageRefs.served, 'in-place');
+  assert.equal(second.image?.digest, first.image?.digest);
+  assert.equal(r.engineBuilds, 0);
+  assert.deepEqual(r.requests(), { 'GET manifest': 1, 'HEAD manifest': 1 });
+  const trusting = await r.build(twoStages, { machine: 'b', settings: { verify: 'none' } });
+  assert.equal(trusting.image?.digest, first.image?.digest);
+  assert.deepEqual(r.requests(), { 'HEAD manifest': 2 });
+});
+
+test('a base image costs one request by tag and none by digest', async (t) => {
+  const r = await rig(t);
+  const digest = await r.pushBase('1');
+  for (const [base, heads] of [
+    [r.base('1'), 2],
+    [`${r.base('1')}@${digest}`, 1],
+  ] as const) {
+    const dockerfile = `FROM ${base}\nCOPY src /src`;
+    await r.build(dockerfile);
+    const { stageRefs } = await r.build(dockerfile, { machine: 'b' });
+    assert.equal(stageRefs?.outcome, 'hit');
+    assert.deepEqual(r.requests(), { 'GET manifest': 1, 'HEAD manifest': heads });
+  }
+});
+
+test('a new manifest under the tag of a base image is a miss that names it', async (t) => {
+  const r = await rig(t);
+  await r.pushBase('1');
+  const dockerfile = `FROM ${r.base('1')}\nCOPY src /src`;
+  await r.build(dockerfile);
+  await r.pushBase('1', { Env: ['A=b'] });
+  const { stageRefs } = await r.build(dockerfile, { machine: 'b' });
+  assert.equal(stageRefs?.outcome, 'built');
+  const [cause] = stageRefs.stages[0]?.causes ?? [];
+  assert.equal(cause?.kind, 'base-image');
+});
+
+test('a changed source builds its stage upon the ref of the one below, and says which file it was', async (t) => {
+  const r = await rig(t);
+  await r.build(twoStages);
+  await r.write({ 'src/main.js': 'two', 'src/new.js': 'new', 'src/lib.js': undefined });
+  const { stageRefs, steps } = await r.build(twoStages, { machine: 'b' });
+  const [deps, app] = stageRefs?.stages ?? [];
+  assert.deepEqual([deps?.state, deps?.needed, deps?.causes], ['present', true, []]);
+  assert.equal(app?.state, 'missing');
+  assert.deepEqual(
+    app.causes.map((cause) => cause.kind === 'file' && `${cause.path} ${cause.change} line ${cause.line}`),
+    ['src/lib.js removed line 4', 'src/main.js content line 4', 'src/new.js added line 4'],
+  );
+  const outcomes = new Map(steps.map(({ name, outcome }) => [name, outcome]));
+  assert.equal(outcomes.get('[deps 1/1] COPY package.json /'), 'hit');
+  assert.equal(outcomes.get('[app 1/1] COPY src /src'), 'executed');
+  assert.equal((await r.tags()).filter((tag) => tag.startsWith('deps-')).length, 1);
+});
+
+test('two apps with an equal stage build and store it once', async (t) => {
+  const r = await rig(t);
+  await r.build(twoStages);
+  const before = (await r.tags()).filter((tag) => tag.startsWith('deps-'));
+  await r.write({ 'web/index.html': 'hello' });
+  const web = ['FROM scratch AS deps', 'COPY package.json /', 'FROM deps AS web', 'COPY web /web'].join('\n');
+  const tags = [parseReference(`${r.registry.host}/acme/web:latest`)];
+  const { steps } = await r.build(web, { machine: 'b', request: { tags } });
+  assert.equal(steps.find(({ stage }) => stage === 'deps')?.outcome, 'hit');
+  assert.deepEqual(
+    (await r.tags()).filter((tag) => tag.startsWith('deps-')),
+    before,
+  );
+});
+
+test('two machines that build at the same moment both succeed, and leave what a third one finds', async (t) => {
+  const r = await rig(t);
+  const built = await Promise.all(['a', 'b'].map((machine) => r.build(twoStages, { machine })));
+  assert.deepEqual(
+    built.map(({ stageRefs }) => stageRefs?.outcome),
+    ['built', 'built'],
+  );
+  const third = await r.build(twoStages, { machine: 'c' });
+  assert.equal(third.stageRefs?.outcome, 'hit');
+  assert.equal((await r.tags()).length, 4);
+  assert.deepEqual(
+    r.warnings.filter((text) => !text.startsWith('CACHE_MISSING')),
+    [],
+  );
+});
+
+test('other metadata puts the image together from layers that are there, moving none', async (t) => {
+  const r = await rig(t);
+  const first = await r.build(twoStages);
+  const labelled = await r.build(`${twoStages}\nCMD ["/src/main.js"]`, {
+    machine: 'b',
+    request: { labels: { version: '2' } },
+  });
+  assert.equal(labelled.stageRefs?.served, 'assembled');
+  assert.equal(r.engineBuilds, 0);
+  assert.notEqual(labelled.image?.digest, first.image?.digest);
+  assert.equal(r.requests()['GET blob'], 2, 'the cache config and the inputs of the earlier build');
+  const store = r.registry.repository('acme/app');
+  const [one, two] = await Promise.all(
+    [first, labelled].map(async ({ image }) => {
+      const stored = await store.getManifest(image?.digest ?? '');
+      return stored && parseImageManifest(stored.bytes).layers;
+    }),
+  );
+  assert.deepEqual(two, one);
+  const again = await r.build(`${twoStages}\nCMD ["/src/main.js"]`, {
+    machine: 'c',
+    request: { labels: { version: '2' } },
+  });
+  assert.equal(again.stageRefs?.served, 'in-place');
+  assert.equal(again.image?.digest, labelled.image?.digest);
+});
+
+test('an image that was put together is the one that a build would have given', async (t) => {
+  const r = await rig(t);
+  await r.build(twoStages);
+  const request = { labels: { version: '2' } };
+  const assembled = await r.build(twoStages, { machine: 'b', request });
+  const other = { repository: parseReference(`${r.registry.host}/acme/other`) };
+  const location = `${r.registry.host}/acme/cache:${(await r.tags()).find((tag) => /^app-\w+$/.test(tag))}`;
+  const cacheFrom = [{ type: 'registry', reference: parseReference(location), insecure: false, location } as const];
+  const outputs = [{ type: 'image', push: true, ociMediaTypes: true, forceCompression: true } as const];
+  const built = await r.build(twoStages, {
+    machine: 'c',
+    request: { ...request, cacheFrom, outputs },
+    settings: other,
+  });
+  assert.equal(built.stageRefs?.outcome, 'built');
+  assert.equal(built.image?.digest, assembled.image?.digest);
+});
+
+test('a new tag is put by one request in the same repository, and by mounts in another', async (t) => {
+  const r = await rig(t);
+  const first = await r.build(twoStages);
+  const tags = [parseReference(`${r.registry.host}/acme/app:next`)];
+  const next = await r.build(twoStages, { machine: 'b', request: { tags } });
+  assert.equal(next.stageRefs?.served, 'tagged');
+  assert.deepEqual(r.requests(), { 'GET manifest': 1, 'HEAD manifest': 2, 'PUT manifest': 1 });
+  const elsewhere = [parseReference(`${r.registry.host}/acme/copy:1`)];
+  const copied = await r.build(twoStages, { machine: 'b', request: { tags: elsewhere } });
+  assert.equal(copied.image?.digest, first.image?.digest);
+  assert.equal(r.requests()['GET blob'], undefined);
+  assert.equal(r.requests()['PUT blob'], undefined);
+  const placed = await r.registry.repository('acme/copy').resolve('1');
+  assert.equal(placed?.digest, first.image?.digest);
+});
+
+test('a cache under one tag, as BuildKit exports it, serves the image without a builder', async (t) => {
+  const r = await rig(t);
+  await r.pushBase('1');
+  const dockerfile = [`FROM ${r.base('1')} AS deps`, 'COPY package.json /', 'FROM scratch', 'COPY --from=deps / /'];
+  const text = [...dockerfile, 'COPY src /src'].join('\n');
+  const location = `${r.registry.host}/acme/old:cache`;
+  const destination = { type: 'registry', reference: parseReference(location), insecure: false, location } as const;
+  const cacheTo = [
+    {
+      destination,
+      mode: 'max',
+      ociMediaTypes: true,
+      imageManifest: true,
+      compression: { type: 'gzip' },
+      forceCompression: false,
+      ignoreError: false,
+    } as const,
+  ];
+  const first = await r.build(text, { request: { cacheTo }, settings: { write: false } });
+  assert.deepEqual(await r.tags(), []);
+  const request = { cacheFrom: [destination], tags: [parseReference(`${r.registry.host}/acme/fresh:1`)] };
+  const found = await r.build(text, { machine: 'b', request });
+  assert.equal(found.stageRefs?.served, 'assembled');
+  assert.equal(r.engineBuilds, 0);
+  assert.equal(found.image?.digest, first.image?.digest);
+  assert.equal(r.requests()['PUT blob'], 3, 'the config of the image, and what explains the next miss');
+});
+
+test('what the registry has lost is built again, and its refs are whole afterwards', async (t) => {
+  const r = await rig(t);
+  await r.build(twoStages);
+  const store = r.registry.repository('acme/cache');
+  const tag = (await r.tags()).find((each) => each.endsWith('-image')) ?? '';
+  const image = await store.getManifest(tag);
+  assert.ok(image);
+  const [, lost] = parseImageManifest(image.bytes).layers;
+  assert.ok(lost && (await store.deleteBlob(lost)));
+  const { stageRefs } = await r.build(twoStages, { machine: 'b', settings: { verify: 'blobs' } });
+  assert.equal(stageRefs?.outcome, 'built');
+  assert.deepEqual(stageRefs.stages[1]?.causes, [{ kind: 'blob-gone' }]);
+  assert.equal(await store.has(lost), true);
+  const whole = await r.build(twoStages, { machine: 'c', settings: { verify: 'blobs' } });
+  assert.equal(whole.stageRefs?.outcome, 'hit');
+});
+
+test('a dry run tells the plan, and neither builds nor writes', async (t) => {
+  const r = await rig(t);
+  await r.build(twoStages);
+  await r.write({ 'src/main.js': 'two' });
+  const settings = { dryRun: true };
+  const { stageRefs, image } = await r.build(twoStages, { machine: 'b', settings });
+  assert.equal(stageRefs?.outcome, 'dry-run');
+  assert.equal(image, undefined);
+  assert.equal(r.engineBuilds, 0);
+  assert.deepEqual(
+    stageRefs.stages.map(({ stage, state, bytes }) => [stage, state, (bytes ?? 0) > 0]),
+    [
+      ['deps', 'present', true],
+      ['app', 'missing', false],
+    ],
+  );
+  assert.deepEqual(Object.keys(r.requests()).sort(), ['GET blob', 'GET manifest', 'HEAD manifest']);
+  await r.write({ 'src/main.js': 'one' });
+  const unchanged = await r.build(twoStages, { machine: 'b', settings });
+  assert.equal(unchanged.stageRefs?.served, 'in-place');
+  assert.ok(onlyReads(r.requests()));
+});
+
+test('without the right to write, refs are read and left alone', async (t) => {
+  const r = await rig(t);
+  const built = await r.build(twoStages, { settings: { write: false } });
+  assert.equal(built.stageRefs?.outcome, 'built');
+  assert.deepEqual(await r.tags(), []);
+  await r.build(twoStages);
+  const { stageRefs } = await r.build(twoStages, { machine: 'b', settings: { write: false } });
+  assert.equal(stageRefs?.outcome, 'hit');
+});
+
+test('times, modes but the executable one, and the order of writing do not count; that one does', async (t) => {
+  const r = await rig(t);
+  await r.build(twoStages);
+  await r.write({ 'src/lib.js': 'lib', 'src/main.js': 'one', 'package.json': '{}' }, 0o600);
+  await r.touch('src/main.js', new Date(0));
+  assert.equal((await r.build(twoStages, { machine: 'b' })).stageRefs?.outcome, 'hit');
+  await r.write({ 'src/main.js': 'one' }, 0o755);
+  const { stageRefs } = await r.build(twoStages, { machine: 'b' });
+  assert.deepEqual(
+    stageRefs?.stages[1]?.causes.map((cause) => cause.kind === 'file' && `${cause.path} ${cause.change}`),
+    ['src/main.js mode'],
+  );
+});
+
+test('a base image that decides what is copied is never served by a key that does not know it', async (t) => {
+  const r = await rig(t);
+  await r.write({ 'a/file': 'a', 'b/file': 'b' });
+  for (const config of [{ OnBuild: ['COPY a /a'] }, { Env: ['DIR=a'] }]) {
+    const digest = await r.pushBase('odd', config);
+    const dockerfile = `FROM ${r.base('odd')}@${digest}\nCOPY $DIR package.json /x/`;
+    await r.write({ 'a/file': 'a' });
+    const first = await r.build(dockerfile);
+    const same = await r.build(dockerfile, { machine: 'b' });
+    assert.equal(same.stageRefs?.outcome, 'hit', JSON.stringify(config));
+    assert.equal(same.image?.digest, first.image?.digest);
+    await r.write({ 'a/file': 'changed' });
+    const changed = await r.build(dockerfile, { machine: 'c' });
+    assert.equal(changed.stageRefs?.outcome, 'built', JSON.stringify(config));
+  }
+});
+
+test('arguments count where they are declared, whoever else is given', async (t) => {
+  const r = await rig(t);
+  const dockerfile = 'FROM scratch\nARG VERSION\nCOPY src /src-$VERSION\nLABEL version=$VERSION';
+  const build = (buildArgs: Readonly<Record<string, string>>, machine: string) =>
+    r.build(dockerfile, { machine, request: { buildArgs } });
+  await build({ VERSION: '1', COMMIT: 'abc' }, 'a');
+  assert.equal((await build({ VERSION: '1', COMMIT: 'def' }, 'b')).stageRefs?.outcome, 'hit');
+  assert.equal((await build({ VERSION: '2' }, 'b')).stageRefs?.outcome, 'built');
+});
+
+test('a cache repository that cannot be reached is one warning, and the build goes on', async (t) => {
+  const r = await rig(t);
+  const settings = { repository: parseReference('127.0.0.1:1/acme/cache') };
+  const { image } = await r.build(twoStages, { settings });
+  assert.ok(image);
+  assert.equal(r.warnings.filter((text) => text.startsWith('STAGE_REFS_UNUSABLE')).length, 1);
+});
+
+test('noCache builds although everything is there', async (t) => {
+  const r = await rig(t);
+  await r.build(twoStages);
+  const store = r.registry.repository('acme/cache');
+  const digests = async () =>
+    Promise.all((await r.tags()).filter((tag) => !tag.startsWith('inputs')).map((tag) => store.resolve(tag)));
+  const before = await digests();
+  const { stageRefs, steps } = await r.build(twoStages, { request: { noCache: true } });
+  assert.equal(stageRefs?.outcome, 'built');
+  assert.ok(steps.filter(({ stage }) => stage !== undefined).every(({ outcome }) => outcome === 'executed'));
+  assert.deepEqual(await digests(), before, 'what is there is not written again');
+});
+
+test('an abort is no reason to go on without refs', async (t) => {
+  const r = await rig(t);
+  await assert.rejects(r.build(twoStages, { signal: AbortSignal.abort(new Error('stop')) }), /stop/);
+  assert.deepEqual(r.warnings, []);
+});
+
+test('mistakes of the build are told as ever, without a word on refs', async (t) => {
+  const r = await rig(t);
+  await assert.rejects(r.build('FROM scratch\nCOPY nothing /'), { code: 'VERTEX_FAILED' });
+  await assert.rejects(r.build('FROM scratch\nCOPYY a b'), { code: 'BUILD_INPUT_INVALID' });
+  await assert.rejects(r.build(`FROM ${r.base('none')}\nCOPY src /`), { code: 'BASE_IMAGE_UNRESOLVED' });
+  assert.deepEqual(r.warnings, []);
+});
+
+test('what only this machine knows gets its refs without being built again', async (t) => {
+  const r = await rig(t);
+  const text = ['FROM scratch AS deps', 'COPY package.json /', 'FROM scratch AS app', 'COPY --from=deps / /'].join(
+    '\n',
+  );
+  await r.build(text, { settings: { write: false } });
+  const { steps } = await r.build(text);
+  assert.ok(steps.filter(({ stage }) => stage !== undefined).every(({ outcome }) => outcome !== 'executed'));
+  assert.deepEqual(withoutKeys(await r.tags()), ['app-KEY', 'app-KEY-image', 'deps-KEY', 'inputs-KEY']);
+  const { stageRefs } = await r.build(`${text}\nCMD ["x"]`, { machine: 'b' });
+  assert.equal(stageRefs?.served, 'assembled');
+});
+
+test('layers that stages have in common go up once, and the image takes them by mounts', async (t) => {
+  const r = await rig(t);
+  await r.build(twoStages);
+  const requests = r.requests();
+  // Two layers, two cache configs, the inputs with their config, and the image's config in two repositories.
+  assert.equal(requests['PUT blob'], 8);
+});
