@@ -39,7 +39,9 @@ export async function buildCase(golden: GoldenCase, { directory, registry }: Bui
     await engine.build(request, { progress: () => undefined });
     const imported = await importCache(new DirectoryStore(join(work, 'cache')), cacheTag, { name: golden.name });
     if (imported.kind !== 'imported') throw new Error(`the cache that was written cannot be read: ${imported.kind}`);
-    return imported.config;
+    const [cache] = imported.parts;
+    if (cache === undefined) throw new Error('an imported cache has no part');
+    return cache.config;
   } finally {
     await rm(work, { recursive: true, force: true });
   }

@@ -1,31 +1,28 @@
 import { resolve } from 'node:path';
-import { compressionTypes, type CompressionOptions } from '../compression/contract';
-import { validateCompressionLevel } from '../compression/levels';
-import type { Diagnostic } from '../diagnostics/diagnostic';
+import { hasErrors, type Diagnostic } from '../diagnostics/diagnostic';
 import { isDigest } from '../oci/digest';
-import { isTag, tryParseReference, withDefaultTag } from '../oci/reference';
+import { formatFamiliar, formatReference, isTag, tryParseReference, withDefaultTag } from '../oci/reference';
 import { AttributeReader } from './attribute-reader';
 import { splitCacheOptions, type AttributeSet, type CacheOption } from './attribute-text';
-import type { CacheSource, CacheTarget } from './location';
+import type { CacheMode } from './contract';
+import { formAttributes, readForm } from './form-attributes';
+import type { CacheDestination, CacheSource, CacheTarget } from './location';
 
 const sourceAttributes = {
   registry: ['type', 'ref', 'registry.insecure'],
   local: ['type', 'src', 'digest', 'tag'],
 } as const;
 
-const writingAttributes = [
-  ...['mode', 'oci-mediatypes', 'image-manifest', 'ignore-error'],
-  ...['compression', 'compression-level', 'force-compression'],
-];
-
 const targetAttributes = {
-  registry: ['type', 'ref', 'registry.insecure', ...writingAttributes],
-  local: ['type', 'dest', 'tag', ...writingAttributes],
+  registry: ['type', 'ref', 'registry.insecure', ...formAttributes],
+  local: ['type', 'dest', 'tag', ...formAttributes],
+  inline: ['type', 'mode'],
 } as const;
 
-const cacheTypes = ['registry', 'local'] as const;
+const sourceTypes = ['registry', 'local'] as const;
+const targetTypes = ['registry', 'local', 'inline'] as const;
 /** Types that buildx knows and this project does not write. */
-const foreignTypes: readonly string[] = ['inline', 'gha', 's3', 'azblob'];
+const foreignTypes: readonly string[] = ['gha', 's3', 'azblob'];
 const defaultTag = 'latest';
 
 export interface ReadCacheOptions {
@@ -33,6 +30,13 @@ export interface ReadCacheOptions {
   readonly option: string;
   /** Absolute directory that relative paths start from. */
   readonly workingDirectory: string;
+  /**
+   * Default true: what BuildKit lets pass in silence is an error. False makes a warning of it, and then the value is
+   * what BuildKit would make of it.
+   */
+  readonly strict?: boolean;
+  /** Mode of targets that name none; default `min`, as in BuildKit. */
+  readonly defaultMode?: CacheMode;
 }
 
 /** Reads `cache-from` values. Everything that is wrong is in `diagnostics`; what is wrong is not among the sources. */
@@ -40,8 +44,9 @@ export function readCacheSources(
   values: readonly CacheOption[],
   options: ReadCacheOptions,
 ): { readonly sources: readonly CacheSource[]; readonly diagnostics: readonly Diagnostic[] } {
-  const { found, diagnostics } = readAll(values, options, (reader, type) => {
-    reader.refuseUnknown(sourceAttributes[type], `a cache source of type=${type}`);
+  const { found, diagnostics } = readAll(values, options, sourceTypes, (reader, type) => {
+    const names = [...formAttributes, 'dest'];
+    reader.refuseUnknown(sourceAttributes[type], `a cache source of type=${type}`, { names, hint: exportHint });
     return readLocation(reader, { type, pathAttribute: 'src', workingDirectory: options.workingDirectory });
   });
   return { sources: found, diagnostics };
@@ -55,37 +60,93 @@ export function readCacheTargets(
   values: readonly CacheOption[],
   options: ReadCacheOptions,
 ): { readonly targets: readonly CacheTarget[]; readonly diagnostics: readonly Diagnostic[] } {
-  const { found, diagnostics } = readAll(values, options, (reader, type) => {
-    reader.refuseUnknown(targetAttributes[type], `a cache target of type=${type}`);
-    const { workingDirectory } = options;
-    const destination = readLocation(reader, { type, pathAttribute: 'dest', workingDirectory });
+  const { defaultMode = 'min' } = options;
+  const seen = new Map<string, string>();
+  const { found, diagnostics } = readAll(values, options, targetTypes, (reader, type, set): CacheTarget | undefined => {
+    reader.refuseUnknown(targetAttributes[type], `a cache target of type=${type}`, targetElsewhere(type));
+    const destination = readDestination(reader, type, options.workingDirectory);
     if (destination?.type === 'registry' && destination.reference.digest !== undefined) {
       reader.fail('CACHE_BAD_VALUE', 'a cache cannot be written to a digest', 'give a tag');
     }
-    const target = readForm(reader);
-    return destination && { destination, ...target };
+    const form = readForm(reader, { defaultMode: type === 'inline' ? 'min' : defaultMode });
+    if (type === 'inline' && form.mode === 'max') {
+      const hint = 'leave it out, or use type=registry,mode=max';
+      const message = 'type=inline stores what the image consists of, which is mode=min';
+      reader.fail('CACHE_CONFLICT', message, hint, { tolerated: true });
+    }
+    if (destination === undefined) return undefined;
+    refuseTwin(reader, destination, seen, set);
+    return { destination, ...form };
   });
   return { targets: found, diagnostics };
 }
 
-function readAll<T>(
+/** Of two exports to one place, the one that ends last wins, which nobody can foretell. */
+function refuseTwin(
+  reader: AttributeReader,
+  destination: CacheDestination,
+  seen: Map<string, string>,
+  { option }: AttributeSet,
+): void {
+  const [place, name] = placeOf(destination);
+  const first = seen.get(place);
+  if (first === undefined) {
+    seen.set(place, option);
+    return;
+  }
+  const message = `${name} is written by ${first} already`;
+  reader.fail('CACHE_CONFLICT', message, 'keep one of them, or give each a tag of its own', { tolerated: true });
+}
+
+function placeOf(destination: CacheDestination): readonly [key: string, shown: string] {
+  switch (destination.type) {
+    case 'inline':
+      return ['inline', 'the inline cache'];
+    case 'local':
+      return [`local ${destination.directory} ${destination.tag}`, `${destination.directory}:${destination.tag}`];
+    case 'registry':
+      return [formatReference(destination.reference), formatFamiliar(destination.reference)];
+  }
+}
+
+function exportHint(name: string): string {
+  return `${name}=… belongs to the cache's target (cacheTo), not to its source`;
+}
+
+function targetElsewhere(type: (typeof targetTypes)[number]): {
+  readonly names: readonly string[];
+  readonly hint: (name: string) => string;
+} {
+  if (type === 'inline') {
+    const hint = (name: string) => `the image's own output decides; ${name} goes there`;
+    return { names: formAttributes.filter((name) => name !== 'mode'), hint };
+  }
+  const own = type === 'local' ? 'dest' : 'ref';
+  return {
+    names: ['src', 'digest'],
+    hint: (name) => `${name}=… belongs to the source of a cache; here it is ${own}=…`,
+  };
+}
+
+function readAll<T, K extends string>(
   values: readonly CacheOption[],
   options: ReadCacheOptions,
-  read: (reader: AttributeReader, type: (typeof cacheTypes)[number]) => T | undefined,
+  types: readonly K[],
+  read: (reader: AttributeReader, type: K, set: AttributeSet) => T | undefined,
 ): { readonly found: readonly T[]; readonly diagnostics: readonly Diagnostic[] } {
   const { sets, diagnostics } = splitCacheOptions(values, options.option);
   const all = [...diagnostics];
   const found = sets.flatMap((set) => {
-    const reader = new AttributeReader(set.attributes, set.option);
-    const type = readType(reader, set);
-    const value = type && read(reader, type);
+    const reader = new AttributeReader(set.attributes, { option: set.option, strict: options.strict ?? true });
+    const type = readType(reader, set, types);
+    const value = type && read(reader, type, set);
     all.push(...reader.diagnostics);
-    return value === undefined || set.isBroken || reader.diagnostics.length > 0 ? [] : [value];
+    return value === undefined || set.isBroken || hasErrors(reader.diagnostics) ? [] : [value];
   });
   return { found, diagnostics: all };
 }
 
-function readType(reader: AttributeReader, set: AttributeSet): (typeof cacheTypes)[number] | undefined {
+function readType<K extends string>(reader: AttributeReader, set: AttributeSet, types: readonly K[]): K | undefined {
   const type = set.attributes.get('type');
   if (type === undefined) {
     reader.fail('CACHE_MISSING_ATTRIBUTE', 'a cache needs type=…', 'write type=registry,ref=…');
@@ -95,12 +156,27 @@ function readType(reader: AttributeReader, set: AttributeSet): (typeof cacheType
     reader.fail('CACHE_BAD_VALUE', `type=${type} is a cache that only buildx has`, 'use type=registry or type=local');
     return undefined;
   }
-  const known = reader.word('type', cacheTypes, 'registry');
+  if (type === 'inline' && !types.some((known) => known === type)) {
+    const hint = 'name the image as type=registry,ref=…';
+    reader.fail('CACHE_BAD_VALUE', 'an inline cache is read from the image that has it', hint);
+    return undefined;
+  }
+  const [first] = types;
+  const known = first && reader.word('type', types, first);
   return known === type ? known : undefined;
 }
 
+function readDestination(
+  reader: AttributeReader,
+  type: (typeof targetTypes)[number],
+  workingDirectory: string,
+): CacheDestination | undefined {
+  if (type === 'inline') return { type: 'inline', location: 'inline' };
+  return readLocation(reader, { type, pathAttribute: 'dest', workingDirectory });
+}
+
 interface LocationOptions {
-  readonly type: (typeof cacheTypes)[number];
+  readonly type: (typeof sourceTypes)[number];
   readonly pathAttribute: string;
   readonly workingDirectory: string;
 }
@@ -121,39 +197,10 @@ function readDirectory(reader: AttributeReader, options: LocationOptions): Cache
   const tag = reader.text('tag') ?? defaultTag;
   if (!isTag(tag)) reader.fail('CACHE_BAD_VALUE', `"${tag}" is no tag`);
   const digest = reader.text('digest');
-  const source = { type: 'local', directory: resolve(options.workingDirectory, path), tag, location: path } as const;
+  const location = tag === defaultTag ? path : `${path}:${tag}`;
+  const source = { type: 'local', directory: resolve(options.workingDirectory, path), tag, location } as const;
   if (digest === undefined) return source;
   if (isDigest(digest)) return { ...source, digest };
   reader.fail('CACHE_BAD_VALUE', `"${digest}" is no digest`, 'it looks like sha256:…');
   return source;
-}
-
-function readForm(reader: AttributeReader): Omit<CacheTarget, 'destination'> {
-  const ociMediaTypes = reader.boolean('oci-mediatypes', true);
-  const imageManifest = reader.boolean('image-manifest', ociMediaTypes);
-  const compression = readCompression(reader);
-  if (imageManifest && !ociMediaTypes) {
-    const hint = 'leave out one of them';
-    reader.fail('CACHE_CONFLICT', 'image-manifest=true needs oci-mediatypes=true', hint);
-  }
-  if (compression.type === 'estargz' && !ociMediaTypes) {
-    reader.fail('CACHE_CONFLICT', 'compression=estargz needs oci-mediatypes=true');
-  }
-  return {
-    mode: reader.word('mode', ['min', 'max'], 'min'),
-    ociMediaTypes,
-    imageManifest,
-    compression,
-    forceCompression: reader.boolean('force-compression', false, { empty: true }),
-    ignoreError: reader.boolean('ignore-error', false),
-  };
-}
-
-function readCompression(reader: AttributeReader): CompressionOptions {
-  const type = reader.word('compression', compressionTypes, 'gzip');
-  const level = reader.integer('compression-level');
-  if (level === undefined) return { type };
-  const problem = validateCompressionLevel(type, level);
-  if (problem !== undefined) reader.fail('CACHE_BAD_VALUE', problem);
-  return { type, level };
 }

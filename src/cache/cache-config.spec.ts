@@ -130,15 +130,20 @@ for (const [name, config, reason] of hostile) {
   });
 }
 
-test('refuses what is no JSON, no UTF-8 or too large, and keys of prototypes do not count', () => {
+test('refuses what is no JSON, no UTF-8 or too large, and what two readers could understand in two ways', () => {
   for (const bytes of [Buffer.from('{'), Buffer.of(0x22, 0xff, 0x22), Buffer.alloc(MAX_CONFIG_BYTES + 1, ' ')]) {
     assert.throws(
       () => parseCacheConfig(bytes),
       (error) => isCodedError(error, 'CACHE_CONFIG_INVALID'),
     );
   }
-  const sly = Buffer.from('{"__proto__":{"records":[{}]},"constructor":{"layers":1}}');
-  assert.deepEqual(parseCacheConfig(sly), { layers: [], records: [] });
+  for (const sly of ['{"__proto__":{"records":[{}]}}', '{"records":[],"records":[{}]}', '['.repeat(1000)]) {
+    assert.throws(
+      () => parseCacheConfig(Buffer.from(sly)),
+      (error) => isCodedError(error, 'CACHE_CONFIG_INVALID'),
+    );
+  }
+  assert.deepEqual(parseCacheConfig(Buffer.from('{"constructor":{"layers":1}}')), { layers: [], records: [] });
 });
 
 test('an absent parent is layer 0 and null is an empty list, as in Go', () => {

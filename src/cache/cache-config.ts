@@ -1,5 +1,7 @@
 import { CodedError } from '../diagnostics/coded-error';
 import { isDigest } from '../oci/digest';
+import { parseStrictJson } from '../oci/strict-json';
+import { ChainedLayers } from './chained-layers';
 import type { CacheConfig, CacheLayer, CacheLink, CacheRecord, CacheResult } from './contract';
 import { topologicalOrder } from './record-order';
 import { isTime, zeroTime } from './rfc3339';
@@ -16,23 +18,41 @@ export const MAX_CONFIG_BYTES = 16 * 1024 * 1024;
 /** Records, and likewise layers, of one config. */
 export const MAX_CONFIG_RECORDS = 1_000_000;
 
+/** Links of all records together. */
+export const MAX_CONFIG_LINKS = 1_000_000;
+
+/** Layers on top of each other. No kernel mounts as many; what has more would only cost time. */
+export const MAX_CHAIN_LAYERS = 4096;
+
 const MAX_SELECTOR_LENGTH = 4096;
 
 /**
  * Reads a cache config that someone else wrote. Throws `CACHE_CONFIG_INVALID` for anything that BuildKit could not have
- * written: wrong types, indexes out of range, records or layers that form a circle, and more than the bounds above.
- * Unknown fields are ignored. Linear time.
+ * written: wrong types, indexes out of range, records or layers that form a circle, keys that stand twice, and more than
+ * the bounds above. Unknown fields are ignored. Linear time.
  */
 export function parseCacheConfig(bytes: Uint8Array): CacheConfig {
-  if (bytes.byteLength > MAX_CONFIG_BYTES) {
-    fail(`it has ${bytes.byteLength} bytes, more than ${MAX_CONFIG_BYTES}`);
-  }
   const config = object(parseJson(bytes), 'it');
   const layers = list(config['layers'], 'layers').map(parseLayer);
-  const records = list(config['records'], 'records').map(parseRecord);
   checkLayers(layers);
-  checkRecords(records, layers.length);
-  return { layers, records };
+  return withRecords(config['records'], layers);
+}
+
+/**
+ * Reads the records of an inline cache (a JSON array), whose layers are those of the image that it lies in, lowest
+ * first. Throws like {@link parseCacheConfig}.
+ */
+export function parseInlineRecords(bytes: Uint8Array, layers: readonly CacheLayer[]): CacheConfig {
+  const records = parseJson(bytes);
+  if (records !== null && !Array.isArray(records)) fail('its records are not a list');
+  return withRecords(records, layers);
+}
+
+function withRecords(value: unknown, layers: readonly CacheLayer[]): CacheConfig {
+  const chained = new ChainedLayers(layers, { maxLayers: MAX_CONFIG_RECORDS, fail });
+  const records = list(value, 'records').map((record, index) => parseRecord(record, index, chained));
+  checkRecords(records, chained.layers.length);
+  return { layers: chained.layers, records };
 }
 
 /**
@@ -41,26 +61,36 @@ export function parseCacheConfig(bytes: Uint8Array): CacheConfig {
  */
 export function serializeCacheConfig(config: CacheConfig): Buffer {
   const layers = config.layers.map(({ blob, parent }) => (parent === 0 ? { blob } : { blob, parent }));
-  const records = config.records.map((record) => ({
+  const records = config.records.map((record) => wireRecord(record));
+  return Buffer.from(JSON.stringify({ ...(layers.length > 0 && { layers }), ...(records.length > 0 && { records }) }));
+}
+
+/** A result whose layers do not lie on each other in an image, as its inline cache lists them. */
+export interface WireChain {
+  /** Indexes of the image's layers, lowest first. */
+  readonly layers: readonly number[];
+  readonly createdAt: string;
+}
+
+/** A record as it stands in JSON. Only inline caches have chains. */
+export function wireRecord(record: CacheRecord, chains: readonly WireChain[] = []): object {
+  return {
     ...(record.layers.length > 0 && {
       layers: record.layers.map(({ layer, createdAt }) => ({ layer, createdAt })),
     }),
+    ...(chains.length > 0 && { chains }),
     digest: record.digest,
     ...(record.inputs.length > 0 && {
       inputs: record.inputs.map((links) =>
         links.map(({ selector, link }) => (selector === undefined ? { link } : { selector, link })),
       ),
     }),
-  }));
-  return Buffer.from(JSON.stringify({ ...(layers.length > 0 && { layers }), ...(records.length > 0 && { records }) }));
+  };
 }
 
 function parseJson(bytes: Uint8Array): unknown {
-  try {
-    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
-  } catch (error) {
-    return fail('it is not JSON', error);
-  }
+  const json = parseStrictJson(bytes, { maxBytes: MAX_CONFIG_BYTES });
+  return json.ok ? json.value : fail(json.reason);
 }
 
 function parseLayer(value: unknown, index: number): CacheLayer {
@@ -70,13 +100,16 @@ function parseLayer(value: unknown, index: number): CacheLayer {
   return { blob, parent: integer(layer['parent'], 'the parent of layer', index) };
 }
 
-function parseRecord(value: unknown, index: number): CacheRecord {
+function parseRecord(value: unknown, index: number, chained: ChainedLayers): CacheRecord {
   const record = object(value, 'record', index);
   const digest = record['digest'];
   if (!isDigest(digest)) fail(`record ${index} has no valid digest`);
   return {
     digest,
-    layers: list(record['layers'], 'the layers of record', index).map((result) => parseResult(result, index)),
+    layers: [
+      ...list(record['layers'], 'the layers of record', index).map((result) => parseResult(result, index)),
+      ...list(record['chains'], 'the chains of record', index).flatMap((chain) => parseChain(chain, index, chained)),
+    ],
     inputs: list(record['inputs'], 'the inputs of record', index).map((input) => {
       const links = list(input, 'an input of record', index);
       if (links.length === 0) fail(`record ${index} has an input without a link`);
@@ -87,11 +120,26 @@ function parseRecord(value: unknown, index: number): CacheRecord {
 
 function parseResult(value: unknown, record: number): CacheResult {
   const result = object(value, 'a layer of record', record);
-  const createdAt = result['createdAt'] ?? zeroTime;
-  if (typeof createdAt !== 'string' || !isTime(createdAt)) {
-    fail(`a layer of record ${record} has no valid time`);
-  }
+  const createdAt = parseCreatedAt(result, record);
   return { layer: integer(result['layer'], 'a layer of record', record), createdAt };
+}
+
+/** A result of layers that do not lie on each other in the image: BuildKit's inline exporter lists them. */
+function parseChain(value: unknown, record: number, chained: ChainedLayers): readonly CacheResult[] {
+  const chain = object(value, 'a chain of record', record);
+  const createdAt = parseCreatedAt(chain, record);
+  const indexes = list(chain['layers'], 'the layers of a chain of record', record).map((layer) =>
+    integer(layer, 'a layer of a chain of record', record),
+  );
+  if (indexes.length > MAX_CHAIN_LAYERS) fail(`a chain of record ${record} has more than ${MAX_CHAIN_LAYERS} layers`);
+  const layer = chained.top(indexes);
+  return layer === undefined ? [] : [{ layer, createdAt }];
+}
+
+function parseCreatedAt(result: Readonly<Record<string, unknown>>, record: number): string {
+  const createdAt = result['createdAt'] ?? zeroTime;
+  if (typeof createdAt === 'string' && isTime(createdAt)) return createdAt;
+  return fail(`a layer of record ${record} has no valid time`);
 }
 
 function parseLink(value: unknown, record: number): CacheLink {
@@ -107,23 +155,33 @@ function parseLink(value: unknown, record: number): CacheLink {
 /** Parents are in range and lead to a lowest layer. */
 function checkLayers(layers: readonly CacheLayer[]): void {
   const walkOf = new Int32Array(layers.length).fill(-1);
+  const heights = new Int32Array(layers.length);
   layers.forEach((_, start) => {
-    for (let index = start; index !== -1; index = layers[index]?.parent ?? -1) {
+    const walk: number[] = [];
+    let index = start;
+    for (; index !== -1; index = layers[index]?.parent ?? -1) {
       if (index < -1 || index >= layers.length)
         fail(`layer ${start} leads to a layer ${index}, which there is none of`);
       if (walkOf[index] === start) fail(`layer ${index} is its own ancestor`);
-      if (walkOf[index] !== -1) return;
+      if (walkOf[index] !== -1) break;
       walkOf[index] = start;
+      walk.push(index);
     }
+    let height = index === -1 ? 0 : (heights[index] ?? 0);
+    for (const walked of walk.reverse()) heights[walked] = ++height;
+    if (height > MAX_CHAIN_LAYERS) fail(`more than ${MAX_CHAIN_LAYERS} of its layers lie on each other`);
   });
 }
 
 function checkRecords(records: readonly CacheRecord[], layerCount: number): void {
+  let linkCount = 0;
   records.forEach((record, index) => {
     for (const { layer } of record.layers) {
       if (layer < 0 || layer >= layerCount) fail(`record ${index} names a layer ${layer}, which there is none of`);
     }
     for (const links of record.inputs) {
+      linkCount += links.length;
+      if (linkCount > MAX_CONFIG_LINKS) fail(`its records have more than ${MAX_CONFIG_LINKS} links`);
       for (const { link } of links) {
         if (link < 0 || link >= records.length)
           fail(`record ${index} links to a record ${link}, which there is none of`);

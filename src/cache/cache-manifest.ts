@@ -1,12 +1,14 @@
 import { CodedError } from '../diagnostics/coded-error';
 import type { Descriptor } from '../oci/descriptor';
 import type { Digest } from '../oci/digest';
-import { parseManifest, serializeManifest } from '../oci/manifest';
+import { serializeManifest, type Manifest } from '../oci/manifest';
 import { convertLayerMediaType, mediaTypes } from '../oci/media-types';
 import { cacheConfigMediaType } from './contract';
 
 declare module '../diagnostics/coded-error' {
   interface ErrorDetails {
+    /** A form that no cache can have. */
+    CACHE_FORM_INVALID: object;
     /** A manifest that is in order, but no cache. */
     CACHE_MANIFEST_INVALID: { readonly reason: string };
   }
@@ -19,12 +21,25 @@ export interface CacheManifestForm {
   readonly ociMediaTypes: boolean;
 }
 
-/** The manifest of a cache, byte for byte as BuildKit writes it (`cache/remotecache/export.go`). */
+/**
+ * The manifest of a cache, byte for byte as BuildKit writes it (`cache/remotecache/export.go`).
+ *
+ * @throws CodedError `CACHE_FORM_INVALID` for an image without OCI media types.
+ */
 export function writeCacheManifest(
   layers: readonly Descriptor[],
   config: Descriptor,
   form: CacheManifestForm,
 ): { readonly mediaType: string; readonly bytes: Buffer } {
+  if (form.imageManifest && !form.ociMediaTypes) {
+    const message = 'a cache in the form of an image manifest needs OCI media types';
+    throw new CodedError(
+      'CACHE_FORM_INVALID',
+      message,
+      {},
+      { hint: 'leave out oci-mediatypes=false or image-manifest=true' },
+    );
+  }
   const family = form.ociMediaTypes ? 'oci' : 'docker';
   const children = layers.map((layer) => ({
     ...layer,
@@ -43,19 +58,12 @@ export interface CacheManifest {
   readonly layers: ReadonlyMap<Digest, Descriptor>;
 }
 
-/**
- * Reads either form. Throws `MANIFEST_INVALID` for what is no manifest, and `CACHE_MANIFEST_INVALID` for one that is no
- * cache, such as an image.
- */
-export function readCacheManifest(bytes: Uint8Array): CacheManifest {
-  const manifest = parseManifest(bytes);
+/** Config and layers of a manifest that is a cache, in either form; undefined for any other. */
+export function findCacheConfig(manifest: Manifest): CacheManifest | undefined {
   const children = manifest.kind === 'manifest' ? manifest.layers : manifest.manifests;
   const isConfig = (descriptor: Descriptor): boolean => descriptor.mediaType === cacheConfigMediaType;
   const config = manifest.kind === 'manifest' ? manifest.config : children.find(isConfig);
-  if (config === undefined || !isConfig(config)) {
-    const reason = `it is an image${manifest.kind === 'index' ? ' index' : ''} and no build cache`;
-    throw new CodedError('CACHE_MANIFEST_INVALID', `the cache cannot be read: ${reason}`, { reason });
-  }
+  if (config === undefined || !isConfig(config)) return undefined;
   const layers = children.filter((descriptor) => !isConfig(descriptor));
   return { config, layers: new Map(layers.map((layer) => [layer.digest, layer])) };
 }

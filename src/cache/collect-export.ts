@@ -1,10 +1,11 @@
 import type { Descriptor } from '../oci/descriptor';
 import type { Digest } from '../oci/digest';
-import type { BlobReader, CallOptions } from '../content/contract';
+import type { CallOptions } from '../content/contract';
 import { uncompressedAnnotation, type CacheConfig, type CacheMode, type Remote } from './contract';
 import { recordsBottomUp, type ExportableRecord, type ExportableResult } from './exportable-record';
 import { Limiter } from '../content/limiter';
-import { orderConfig } from './order-config';
+import { LayerChains, type ExportLayer } from './layer-chains';
+import { rankConfig } from './order-config';
 import { RecordGraph, type GraphLink, type GraphRecord } from './record-graph';
 import { compareTimes } from './rfc3339';
 
@@ -25,18 +26,15 @@ export interface CollectOptions<R> extends CallOptions {
   readonly resolveRemote: ResolveRemote<R>;
 }
 
-/** A layer of a cache to be written. */
-export interface ExportLayer {
-  readonly descriptor: Descriptor;
-  readonly provider: BlobReader;
-}
-
 export interface CollectedCache {
   readonly config: CacheConfig;
+  /** Records of what was built, by index, where that is known. */
+  readonly targets?: readonly number[];
   readonly layers: ReadonlyMap<Digest, ExportLayer>;
 }
 
-interface GraphResult {
+/** A result in a graph that is to become a cache. */
+export interface GraphResult {
   readonly createdAt: string;
   readonly remote: Remote;
 }
@@ -67,7 +65,10 @@ export async function collectExport<R>(
     const results = remote && record.result ? [{ createdAt: record.result.createdAt, remote }] : [];
     added.set(record, graph.add(record.digest, inputs, results));
   }
-  return toConfig(graph);
+  return graphToCache(
+    graph,
+    targets.flatMap((target) => added.get(target) ?? []),
+  );
 }
 
 async function resolveResults<R>(
@@ -149,7 +150,11 @@ function diffIdOf(descriptor: Descriptor | undefined): string | undefined {
   return descriptor?.annotations?.[uncompressedAnnotation];
 }
 
-function toConfig(graph: RecordGraph<GraphResult>): CollectedCache {
+/** The records of a graph as a cache in canonical order, each with its newest result. */
+export function graphToCache(
+  graph: RecordGraph<GraphResult>,
+  targets: readonly GraphRecord<GraphResult>[] = [],
+): CollectedCache {
   const records = graph.records();
   const indexes = new Map(records.map((record, index) => [record, index]));
   const chains = new LayerChains();
@@ -158,7 +163,7 @@ function toConfig(graph: RecordGraph<GraphResult>): CollectedCache {
       const best = bestResult(record.results);
       return {
         digest: record.digest,
-        layers: best ? [{ layer: chains.add(best.remote), createdAt: best.createdAt }] : [],
+        layers: best ? [{ layer: chains.add(layersOf(best.remote)), createdAt: best.createdAt }] : [],
         inputs: record.inputs.map((links) =>
           links.map(({ selector, record: source }) => {
             const link = indexes.get(source) ?? -1;
@@ -169,7 +174,16 @@ function toConfig(graph: RecordGraph<GraphResult>): CollectedCache {
     }),
     layers: chains.layers,
   };
-  return { config: orderConfig(config), layers: chains.blobs };
+  const ranked = rankConfig(config);
+  return {
+    config: ranked.config,
+    layers: chains.blobs,
+    targets: targets.flatMap((target) => ranked.recordRanks[indexes.get(graph.resolve(target)) ?? -1] ?? []),
+  };
+}
+
+function layersOf({ descriptors, provider }: Remote): readonly ExportLayer[] {
+  return descriptors.map((descriptor) => ({ descriptor, provider }));
 }
 
 /** The newest; of equally new ones the same whatever their order. */
@@ -181,29 +195,4 @@ function bestResult(results: readonly GraphResult[]): GraphResult | undefined {
 
 function chainKey(remote: Remote): string {
   return remote.descriptors.map(({ digest }) => digest).join();
-}
-
-/** Chains of layers as a tree that shares lower layers. */
-class LayerChains {
-  readonly layers: { readonly blob: Digest; readonly parent: number }[] = [];
-  readonly blobs = new Map<Digest, ExportLayer>();
-  readonly #indexes = new Map<string, number>();
-
-  /** Index of the chain's topmost layer. */
-  add(remote: Remote): number {
-    let parent = -1;
-    for (const descriptor of remote.descriptors) {
-      const key = `${parent} ${descriptor.digest}`;
-      let index = this.#indexes.get(key);
-      if (index === undefined) {
-        index = this.layers.push({ blob: descriptor.digest, parent }) - 1;
-        this.#indexes.set(key, index);
-        if (!this.blobs.has(descriptor.digest)) {
-          this.blobs.set(descriptor.digest, { descriptor, provider: remote.provider });
-        }
-      }
-      parent = index;
-    }
-    return parent;
-  }
 }

@@ -11,6 +11,7 @@ import {
   type SourceRecord,
   type SourceResult,
 } from './contract';
+import { chainBlobs } from './reachable-config';
 import { compareTimes } from './rfc3339';
 
 /** Turns the blobs of a chain, lowest first, into where its layers are; undefined if one is not known. */
@@ -85,7 +86,7 @@ class ConfigRecord implements SourceRecord {
     return (this.#results ??= this.record.layers
       .map((result): SourceResult => ({
         createdAt: result.createdAt,
-        open: () => open(chainOf(config, result.layer)),
+        open: () => open(chainBlobs(config, result.layer)),
       }))
       .sort((a, b) => compareTimes(b.createdAt, a.createdAt)));
   }
@@ -105,11 +106,4 @@ export function openRemoteChain(descriptors: ReadonlyMap<Digest, Descriptor>, pr
     }
     return { kind: 'remote', remote: { descriptors: chain, provider } };
   };
-}
-
-/** Blobs from the lowest layer up to `top`. */
-function chainOf(config: CacheConfig, top: number): readonly Digest[] {
-  const blobs: Digest[] = [];
-  for (let layer = config.layers[top]; layer; layer = config.layers[layer.parent]) blobs.push(layer.blob);
-  return blobs.reverse();
 }

@@ -8,6 +8,15 @@ export const cacheConfigMediaType = 'application/vnd.buildkit.cacheconfig.v0';
 /** Annotation of a layer's descriptor with its diffID; a cache's layers always have it. */
 export const uncompressedAnnotation = 'containerd.io/uncompressed';
 
+/** Annotation of a layer's descriptor: when it was made, RFC 3339. */
+export const createdAtAnnotation = 'buildkit/createdat';
+
+/** Annotation of a layer's descriptor: the step that made it, for people to read. */
+export const descriptionAnnotation = 'buildkit/description';
+
+/** Annotation of an estargz layer's descriptor: the digest of its table of contents. */
+export const estargzTocAnnotation = 'containerd.io/snapshot/stargz/toc.digest';
+
 /** The cache config as it stands on the wire (BuildKit `cache/remotecache/v1/types`). */
 export interface CacheConfig {
   readonly layers: readonly CacheLayer[];

@@ -3,17 +3,17 @@ import type { BlobReader, CallOptions, ContentStore } from '../content/contract'
 import { isCodedError } from '../diagnostics/coded-error';
 import type { Descriptor } from '../oci/descriptor';
 import type { Digest } from '../oci/digest';
-import { MAX_CONFIG_BYTES, parseCacheConfig } from './cache-config';
-import { readCacheManifest } from './cache-manifest';
 import { configSource, openRemoteChain } from './config-source';
-import type { CacheConfig, RecordSource } from './contract';
+import type { RecordSource } from './contract';
+import { readStoredCache, type CachePart } from './read-cache';
 
 export type ImportCacheOutcome =
   | {
       readonly kind: 'imported';
       readonly source: RecordSource;
       readonly manifest: Descriptor;
-      readonly config: CacheConfig;
+      /** One, but for the inline caches of an image of several platforms. */
+      readonly parts: readonly CachePart[];
       /** All blobs that the manifest lists: what need not be asked for when exporting to the same repository. */
       readonly blobs: ReadonlySet<Digest>;
     }
@@ -32,7 +32,8 @@ export interface ImportCacheOptions extends CallOptions {
 }
 
 /**
- * Reads the cache that a tag or digest stands for: manifest and config now, layers when a result is used. A cache that
+ * Reads the cache that a tag or digest stands for, be it a cache or an image with an inline one: manifest and config
+ * now, layers when a result is used. A cache that
  * cannot be used is an outcome and no error, for a build goes on without it; only an abort rejects.
  */
 export async function importCache(
@@ -41,20 +42,19 @@ export async function importCache(
   options: ImportCacheOptions,
 ): Promise<ImportCacheOutcome> {
   try {
-    const stored = await store.getManifest(reference, options);
-    if (stored === undefined) return { kind: 'missing' };
-    const manifest = readCacheManifest(stored.bytes);
-    if (manifest.config.size > MAX_CONFIG_BYTES) {
-      const message = `the cache config has ${manifest.config.size} bytes, more than ${MAX_CONFIG_BYTES}`;
-      return { kind: 'unusable', reason: 'invalid', message, cause: undefined };
-    }
-    const config = parseCacheConfig(await readBlob(store, manifest.config, options));
-    const source = configSource(config, {
-      name: options.name,
-      open: openRemoteChain(manifest.layers, new RememberingReader(store)),
-    });
-    const blobs = new Set([...manifest.layers.keys(), manifest.config.digest]);
-    return { kind: 'imported', source, manifest: stored.descriptor, config, blobs };
+    const cache = await readStoredCache(store, reference, options);
+    if (cache === undefined) return { kind: 'missing' };
+    const reader = new RememberingReader(store);
+    const sources = cache.parts.map(({ config, layers }) =>
+      configSource(config, { name: options.name, open: openRemoteChain(layers, reader) }),
+    );
+    const [only] = sources;
+    const source =
+      only !== undefined && sources.length === 1
+        ? only
+        : { name: options.name, find: (digest: Digest) => sources.flatMap((part) => part.find(digest)) };
+    const blobs = new Set(cache.parts.flatMap(({ layers, configBlob }) => [...layers.keys(), configBlob.digest]));
+    return { kind: 'imported', source, manifest: cache.root, parts: cache.parts, blobs };
   } catch (cause) {
     options.signal?.throwIfAborted();
     const message = cause instanceof Error ? cause.message : String(cause);
@@ -68,18 +68,12 @@ function isInvalid(error: unknown): boolean {
     ...([
       'CACHE_CONFIG_INVALID',
       'CACHE_MANIFEST_INVALID',
+      'IMAGE_CONFIG_INVALID',
       'MANIFEST_INVALID',
       'BLOB_CORRUPT',
       'BLOB_MISSING',
     ] as const),
   );
-}
-
-async function readBlob(store: BlobReader, descriptor: Descriptor, options: CallOptions): Promise<Buffer> {
-  const chunks: Buffer[] = [];
-  // The stream fails if it brings more than the descriptor's size, which is bounded.
-  for await (const chunk of await store.open(descriptor, options)) chunks.push(chunk as Buffer);
-  return Buffer.concat(chunks);
 }
 
 /** Asks only once whether a blob is there: many results share their lower layers. */

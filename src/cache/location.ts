@@ -15,13 +15,35 @@ export type CacheSource =
       readonly location: string;
     };
 
+/** In the config of the image that is built. It is read by naming that image as a registry cache. */
+export interface InlineDestination {
+  readonly type: 'inline';
+  readonly location: 'inline';
+}
+
+export type CacheDestination = CacheSource | InlineDestination;
+
 /** Where a cache is written to, with every attribute resolved to a value. */
-export interface CacheTarget {
-  readonly destination: CacheSource;
+export interface CacheTarget<D extends CacheDestination = CacheDestination> {
+  readonly destination: D;
   readonly mode: CacheMode;
   readonly ociMediaTypes: boolean;
   readonly imageManifest: boolean;
   readonly compression: CompressionOptions;
   readonly forceCompression: boolean;
   readonly ignoreError: boolean;
+}
+
+/** A target that is a place of its own, unlike `type=inline`. */
+export type StoredCacheTarget = CacheTarget<CacheSource>;
+
+export function isStoredTarget(target: CacheTarget): target is StoredCacheTarget {
+  return target.destination.type !== 'inline';
+}
+
+/** Tag or digest of a cache inside its store. */
+export function referenceInStore(source: CacheSource): string {
+  return source.type === 'registry'
+    ? (source.reference.digest ?? source.reference.tag ?? 'latest')
+    : (source.digest ?? source.tag);
 }

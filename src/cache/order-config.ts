@@ -9,13 +9,21 @@ import { recordIdentities, topologicalOrder } from './record-order';
  * chain and records their identity.
  */
 export function orderConfig(config: CacheConfig): CacheConfig {
+  return rankConfig(config).config;
+}
+
+/** {@link orderConfig}, and for each record of the given config its index in the ordered one. */
+export function rankConfig(config: CacheConfig): {
+  readonly config: CacheConfig;
+  readonly recordRanks: readonly number[];
+} {
   const layerRanks = ranks(orderLayers(config.layers));
   const order = topologicalOrder(config.records);
   const identities = recordIdentities(config.records, order);
   const recordOrder = orderRecords(config.records, identities);
   const recordRanks = ranks(recordOrder);
   const rankOf = (of: readonly number[], index: number): number => of[index] ?? -1;
-  return {
+  const ordered: CacheConfig = {
     layers: orderLayers(config.layers).flatMap((index) => {
       const layer = config.layers[index];
       return layer ? [{ blob: layer.blob, parent: layer.parent === -1 ? -1 : rankOf(layerRanks, layer.parent) }] : [];
@@ -34,6 +42,7 @@ export function orderConfig(config: CacheConfig): CacheConfig {
       ];
     }),
   };
+  return { config: ordered, recordRanks };
 }
 
 function compareLinks(a: CacheLink, b: CacheLink): number {

@@ -15,6 +15,7 @@ import type {
   PutOutcome,
 } from './contract';
 import { Limiter } from './limiter';
+import { stoppable } from './stoppable';
 
 /** Levels of indexes in indexes. Real images have two. */
 export const maxGraphDepth = 8;
@@ -72,13 +73,12 @@ export async function copyGraph(
   reference: string | Digest,
   options: CopyGraphOptions = {},
 ): Promise<Descriptor> {
-  const stop = new AbortController();
-  const signal = options.signal === undefined ? stop.signal : AbortSignal.any([options.signal, stop.signal]);
+  const { signal, stop } = stoppable(options.signal);
   const walk = new GraphCopy(stores, { ...options, signal });
   try {
     return await walk.copyRoot(reference);
   } catch (error) {
-    stop.abort(error);
+    stop(error);
     await walk.settled();
     options.signal?.throwIfAborted();
     throw error;

@@ -5,10 +5,10 @@ import type { Reference } from '../oci/reference';
 import type { ImageConfig } from '../oci/image-config';
 import type { CallOptions } from '../content/contract';
 import type { CompressionOptions } from '../compression/contract';
-import type { CacheSource, CacheTarget } from '../cache/location';
+import type { CacheSource, CacheTarget, StoredCacheTarget } from '../cache/location';
 import type { ProgressSink, WarningEvent } from '../progress/event';
 
-export type { CacheSource, CacheTarget };
+export type { CacheSource, CacheTarget, StoredCacheTarget };
 
 /** buildx's `--output`, resolved. */
 export type ImageOutput =
@@ -56,7 +56,7 @@ export interface Attestation {
 export interface StageCache {
   /** Position of the stage in the Dockerfile, from 0. */
   readonly stage: number;
-  readonly target: CacheTarget;
+  readonly target: StoredCacheTarget;
   /**
    * What is there under the tag. What `exists` is written only if it proves to have lost something while the stage was
    * built anyway; what is `broken` is written in any case.

@@ -4,7 +4,7 @@ import { CodedError, isCodedError } from '../diagnostics/coded-error';
 import { writeImage } from '../builder/exporters/write-image';
 import { importCache } from '../cache/import-cache';
 import type { BuildRequest, CacheSource } from '../engine/contract';
-import { cacheReference } from '../engine/embedded/cache-imports';
+import { referenceInStore } from '../cache/location';
 import { finishedConfig } from '../engine/embedded/finished-config';
 import type { Conversion } from '../llb/conversion';
 import { isDigest } from '../oci/digest';
@@ -42,7 +42,7 @@ export async function findLayers(
     caches.map(async (cache) => {
       const store = options.store(cache);
       const readable = options.verify === 'blobs' ? store : trusting(store);
-      return importCache(readable, cacheReference(cache), { ...call, name: cache.location });
+      return importCache(readable, referenceInStore(cache), { ...call, name: cache.location });
     }),
   );
   const sources = imported.flatMap((outcome): RecordSource[] => (outcome.kind === 'imported' ? [outcome.source] : []));

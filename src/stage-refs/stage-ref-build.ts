@@ -1,6 +1,6 @@
 import { relative } from 'node:path';
 import type { CallOptions, ContentStore } from '../content/contract';
-import type { BuildRequest, CacheSource, CacheTarget, Engine, EngineOptions, StageCache } from '../engine/contract';
+import type { BuildRequest, CacheSource, StoredCacheTarget, Engine, EngineOptions, StageCache } from '../engine/contract';
 import { targetPlatform } from '../engine/embedded/convert-build';
 import type { Conversion } from '../llb/conversion';
 import { childrenOf, parseManifest } from '../oci/manifest';
@@ -220,7 +220,7 @@ export class StageRefBuild {
     });
   }
 
-  #targetOf({ reference }: PlannedStage): CacheTarget {
+  #targetOf({ reference }: PlannedStage): StoredCacheTarget {
     const { compression, ignoreError } = this.settings;
     return {
       destination: { type: 'registry', reference, insecure: false, location: formatReference(reference) },

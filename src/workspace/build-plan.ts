@@ -9,7 +9,7 @@ import type { StageRefSettings } from '../stage-refs/contract';
 import { readAttestations } from './attestations';
 import { readBuildArgs, readValues } from './build-args';
 import { readBuildContexts } from './build-contexts';
-import { readCaches, refuseImageTagsAsCache } from './cache-options';
+import { insecureCacheHosts, readCaches, refuseImageTagsAsCache } from './cache-options';
 import type { DockerBuildOptions, EngineChoice, ProgressMode } from './docker-build-options';
 import { readEntitlements } from './entitlements';
 import { readGitState, type GitState } from './git';
@@ -98,7 +98,7 @@ async function readRequest(
   const { outputs, tags: outputTags } = readOutputs(options, invocation, mistakes);
   const tags = uniqueReferences([...readTags(options.tags, mistakes), ...outputTags]);
   const { cacheFrom, cacheTo } = readCaches(options, invocation, mistakes);
-  refuseImageTagsAsCache(tags, cacheTo, mistakes);
+  refuseImageTagsAsCache(tags, cacheTo, options, mistakes);
   if (tags.length === 0 && outputs.some((output) => output.type === 'image' && output.push)) {
     mistakes.add(
       'OPTION_MISSING',
@@ -137,7 +137,7 @@ async function readRequest(
     network: options.network ?? 'default',
     noCache: options.noCache ?? false,
     pull: options.pull ?? false,
-    insecureRegistries: options.insecureRegistries ?? [],
+    insecureRegistries: [...(options.insecureRegistries ?? []), ...insecureCacheHosts({ cacheFrom, cacheTo })],
     ...(options.target === undefined || options.target === '' ? {} : { target: options.target }),
     ...(options.cgroupParent === undefined ? {} : { cgroupParent: options.cgroupParent }),
     ...(shmSizeBytes === undefined ? {} : { shmSizeBytes }),

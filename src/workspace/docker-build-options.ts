@@ -30,6 +30,7 @@ export interface DockerBuildOptions {
   readonly dryRun?: boolean;
   readonly cacheFrom?: readonly AttributesOption[];
   readonly cacheTo?: readonly AttributesOption[];
+  readonly strict?: boolean;
   readonly outputs?: readonly string[];
   readonly push?: boolean;
   readonly load?: boolean;

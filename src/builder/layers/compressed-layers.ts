@@ -156,8 +156,9 @@ function annotate(descriptor: Descriptor, layer: Layer | undefined): Descriptor 
   return {
     ...descriptor,
     annotations: {
-      ...descriptor.annotations,
       [uncompressedAnnotation]: layer.diffId,
+      // An estargz names another diffID: its table of contents is part of the tar that it decompresses to.
+      ...descriptor.annotations,
       ...(layer.createdAt !== undefined && { [createdAtAnnotation]: layer.createdAt }),
     },
   };

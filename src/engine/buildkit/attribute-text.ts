@@ -23,12 +23,13 @@ export function cacheSourceText(source: CacheSource): string {
 
 /** With every attribute spelled out, so that defaults that differ between versions of BuildKit do not matter. */
 export function cacheTargetText(target: CacheTarget): string {
-  const { destination } = target;
+  const { destination, mode } = target;
+  if (destination.type === 'inline') return attributeText({ type: 'inline', mode });
   return attributeText({
     ...(destination.type === 'registry'
       ? { type: 'registry', ref: formatReference(destination.reference), ...insecure(destination.insecure) }
       : { type: 'local', dest: destination.directory, tag: destination.tag }),
-    mode: target.mode,
+    mode,
     'oci-mediatypes': target.ociMediaTypes,
     'image-manifest': target.imageManifest,
     ...compressionValues(target.compression, target.forceCompression),

@@ -1,18 +1,20 @@
 import { collectExport, type ResolveRemote } from '../../cache/collect-export';
+import { droppedWarning } from '../../cache/dropped-warning';
 import { exportCache } from '../../cache/export-cache';
 import type { ExportableRecord } from '../../cache/exportable-record';
+import { referenceInStore, type StoredCacheTarget } from '../../cache/location';
 import type { CallOptions, ContentStore } from '../../content/contract';
 import type { Digest } from '../../oci/digest';
 import type { ProgressSink, VertexEvent } from '../../progress/event';
 import type { SolverResult } from '../../solver/contract';
-import type { CacheExportReport, CacheSource, CacheTarget } from '../contract';
-import { cacheReference } from './cache-imports';
+import type { CacheExportReport, CacheSource } from '../contract';
+import { layerProgress } from './layer-progress';
 import { inVertex } from './progress-vertex';
 
 export interface CacheExportOptions extends CallOptions {
   readonly records: readonly ExportableRecord<SolverResult>[];
   /** The layers of a result in the target's compression. */
-  readonly resolveRemote: (target: CacheTarget) => ResolveRemote<SolverResult>;
+  readonly resolveRemote: (target: StoredCacheTarget) => ResolveRemote<SolverResult>;
   readonly store: (source: CacheSource) => ContentStore;
   readonly present: ReadonlyMap<string, ReadonlySet<Digest>>;
   readonly progress: ProgressSink;
@@ -23,7 +25,10 @@ export interface CacheExportOptions extends CallOptions {
  * Writes the build's cache to one target. A failure is a warning where the target says `ignore-error`, and else
  * rejects.
  */
-export async function exportToTarget(target: CacheTarget, options: CacheExportOptions): Promise<CacheExportReport> {
+export async function exportToTarget(
+  target: StoredCacheTarget,
+  options: CacheExportOptions,
+): Promise<CacheExportReport> {
   const { location } = target.destination;
   const started = options.now();
   const done = (report: Partial<CacheExportReport>): CacheExportReport => ({
@@ -49,11 +54,11 @@ export async function exportToTarget(target: CacheTarget, options: CacheExportOp
 }
 
 async function writeCache(
-  target: CacheTarget,
+  target: StoredCacheTarget,
   vertex: VertexEvent,
   options: CacheExportOptions,
 ): Promise<Partial<CacheExportReport>> {
-  const { progress, now, signal } = options;
+  const { progress, signal } = options;
   const call = signal ? { signal } : {};
   const store = options.store(target.destination);
   const present = options.present.get(store.name);
@@ -62,57 +67,24 @@ async function writeCache(
     mode: target.mode,
     resolveRemote: options.resolveRemote(target),
   });
-  const layers = [...cache.layers.values()];
-  const total = layers.reduce((sum, { descriptor }) => sum + descriptor.size, 0);
-  const sent = new Map<Digest, number>();
-  const begun = new Map<Digest, number>();
+  const layers = layerProgress(vertex, options);
   const outcome = await exportCache(cache, store, {
     ...call,
-    tag: cacheReference(target.destination),
+    tag: referenceInStore(target.destination),
     imageManifest: target.imageManifest,
     ociMediaTypes: target.ociMediaTypes,
     isPresent: (digest) => present?.has(digest) ?? false,
-    onLayer: ({ digest, size }, event) => {
-      const started = begun.get(digest) ?? now();
-      begun.set(digest, started);
-      if (event === 'started') return;
-      const current = event === 'written' ? size : 0;
-      const name = event === 'written' ? `writing layer ${digest}` : `layer ${digest} is there already`;
-      progress({
-        kind: 'status',
-        vertex: vertex.digest,
-        id: digest,
-        name,
-        current,
-        total: size,
-        started,
-        completed: now(),
-      });
-    },
-    onBytes: ({ digest, size }, bytes) => {
-      const current = (sent.get(digest) ?? 0) + bytes;
-      sent.set(digest, current);
-      const started = begun.get(digest) ?? now();
-      progress({
-        kind: 'status',
-        vertex: vertex.digest,
-        id: digest,
-        name: `writing layer ${digest}`,
-        current,
-        total: size,
-        started,
-      });
-    },
+    onLayer: layers.onLayer,
+    onBytes: layers.onBytes,
   });
+  const warning = droppedWarning(target.destination.location, outcome.dropped);
+  if (warning) progress(warning);
   if (outcome.kind === 'empty') return {};
-  const bytesSent = outcome.bytesWritten;
+  const moved = [...layers.sent.values()].reduce((sum, bytes) => sum + bytes, 0);
   return {
     manifest: outcome.manifest,
-    layers: layers.length,
-    bytesSent,
-    bytesSkipped: Math.max(
-      0,
-      total - layers.reduce((sum, { descriptor }) => sum + (sent.get(descriptor.digest) ?? 0), 0),
-    ),
+    layers: outcome.layers,
+    bytesSent: outcome.bytesWritten,
+    bytesSkipped: Math.max(0, outcome.layerBytes - moved),
   };
 }

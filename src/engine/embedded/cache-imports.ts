@@ -1,5 +1,6 @@
 import type { RecordSource } from '../../cache/contract';
 import { importCache } from '../../cache/import-cache';
+import { referenceInStore } from '../../cache/location';
 import type { CallOptions, ContentStore } from '../../content/contract';
 import { unreachable } from '../../diagnostics/unreachable';
 import type { Digest } from '../../oci/digest';
@@ -27,7 +28,7 @@ export async function importCaches(from: readonly CacheSource[], options: Import
     from.map(async (source) => {
       const store = options.store(source);
       const outcome = await inVertex(`importing cache manifest from ${source.location}`, options, () =>
-        importCache(store, cacheReference(source), { ...options, name: source.location }),
+        importCache(store, referenceInStore(source), { ...options, name: source.location }),
       );
       switch (outcome.kind) {
         case 'imported': {
@@ -48,13 +49,6 @@ export async function importCaches(from: readonly CacheSource[], options: Import
     }),
   );
   return { sources: imported.flat(), present };
-}
-
-/** Tag or digest of a cache inside its store. */
-export function cacheReference(source: CacheSource): string {
-  return source.type === 'registry'
-    ? (source.reference.digest ?? source.reference.tag ?? 'latest')
-    : (source.digest ?? source.tag);
 }
 
 function warn(source: CacheSource, code: string, reason: string, progress: ProgressSink): void {

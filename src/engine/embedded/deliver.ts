@@ -2,16 +2,19 @@ import type { Snapshot } from '../../builder/contract';
 import { CompressedLayers } from '../../builder/layers/compressed-layers';
 import { createCompressor } from '../../compression/create-compressor';
 import type { CompressionOptions } from '../../compression/contract';
+import { isStoredTarget, type StoredCacheTarget } from '../../cache/location';
 import type { CallOptions, ContentStore } from '../../content/contract';
 import { LayeredSnapshot } from '../../builder/snapshot';
 import type { Conversion } from '../../llb/conversion';
 import type { Digest } from '../../oci/digest';
+import type { ImageConfig } from '../../oci/image-config';
 import type { ProgressSink } from '../../progress/event';
 import type { Remote, SolverResult } from '../../solver/contract';
 import type { SolveOutcome } from '../../solver/solve';
-import type { BuildOutcome, BuildRequest, CacheSource, CacheTarget } from '../contract';
+import type { BuildOutcome, BuildRequest, CacheSource } from '../contract';
 import { exportToTarget } from './cache-exports';
 import { finishedConfig } from './finished-config';
+import { addInlineCache } from './inline-export';
 import { pushImageRef, writeOutputs, type BuiltImage } from './outputs';
 import type { RegistryStores } from './registry-stores';
 import { exportStageCaches } from './stage-caches';
@@ -44,12 +47,12 @@ export async function deliver(delivery: Delivery): Promise<Pick<BuildOutcome, 'i
   const snapshot = result === undefined ? LayeredSnapshot.scratch() : asSnapshot(result);
   const image: BuiltImage = {
     snapshot,
-    config: finishedConfig(conversion, snapshot.layers, delivery.now()),
+    config: await imageConfig(delivery, snapshot),
     remote: (compression = defaultCompression, force = false) =>
       layers.remoteOf(snapshot.layers, { ...callOf(delivery), compression: { ...compression, reproducible }, force }),
   };
   const resolveRemote =
-    (target: CacheTarget) =>
+    (target: StoredCacheTarget) =>
     async (origin: Parameters<EmbeddedWorker['snapshotOf']>[0]): Promise<Remote | undefined> => {
       const found = await worker.snapshotOf(origin);
       if (!found) return undefined;
@@ -61,11 +64,23 @@ export async function deliver(delivery: Delivery): Promise<Pick<BuildOutcome, 'i
   const [stages] = await Promise.allSettled([exportStageCaches(options)]);
   const [written, cacheExports] = await settleBoth(
     writeOutputs(image, delivery),
-    Promise.all(request.cacheTo.map((target) => exportToTarget(target, { ...options, records: solved.records }))),
+    Promise.all(
+      request.cacheTo
+        .filter(isStoredTarget)
+        .map((target) => exportToTarget(target, { ...options, records: solved.records })),
+    ),
   );
   if (stages.status === 'rejected') throw stages.reason as Error;
   if (request.imageRef) await pushImageRef(image, request.imageRef, delivery);
   return { ...written, cacheExports: [...cacheExports, ...stages.value] };
+}
+
+async function imageConfig(delivery: Delivery, snapshot: Snapshot): Promise<ImageConfig> {
+  const { request, conversion, solved, worker, progress } = delivery;
+  const config = finishedConfig(conversion, snapshot.layers, delivery.now());
+  if (request.cacheTo.every(isStoredTarget)) return config;
+  const snapshotOf: EmbeddedWorker['snapshotOf'] = (origin) => worker.snapshotOf(origin);
+  return addInlineCache(config, { ...callOf(delivery), records: solved.records, snapshotOf, progress });
 }
 
 /** An image is made of layers; a context as the result of a build (which no Dockerfile gives) is not. */

@@ -5,11 +5,13 @@ import { imageArchive, loadIntoDocker } from '../../builder/exporters/image-arch
 import { treeMembers, writeTarFile } from '../../builder/exporters/tar-file';
 import { unpackTree } from '../../builder/exporters/unpack-tree';
 import { describeImage, writeImage, type WrittenImage } from '../../builder/exporters/write-image';
+import { uncompressedAnnotation } from '../../cache/contract';
 import type { CompressionOptions } from '../../compression/contract';
 import type { CallOptions, ContentStore } from '../../content/contract';
 import { DirectoryStore } from '../../content/directory-store';
 import { unreachable } from '../../diagnostics/unreachable';
 import type { Descriptor } from '../../oci/descriptor';
+import { isDigest } from '../../oci/digest';
 import type { ImageConfig } from '../../oci/image-config';
 import { formatReference, type Reference } from '../../oci/reference';
 import type { VertexEvent } from '../../progress/event';
@@ -71,8 +73,8 @@ async function describeOnly(
   output: OutputOf<'image'>,
   { request }: Delivery,
 ): Promise<WrittenImage> {
-  const { descriptors } = await image.remote(output.compression, output.forceCompression);
-  const { manifestDigest, manifest, mediaType, config } = describeImage(image.config, descriptors, {
+  const parts = await imageParts(image, output.compression, output.forceCompression);
+  const { manifestDigest, manifest, mediaType, config } = describeImage(parts.config, parts.remote.descriptors, {
     ociMediaTypes: output.ociMediaTypes,
     annotations: request.annotations,
   });
@@ -215,7 +217,15 @@ async function imageParts(
   compression?: CompressionOptions,
   force?: boolean,
 ): Promise<{ readonly config: ImageConfig; readonly remote: Remote }> {
-  return { config: image.config, remote: await image.remote(compression, force) };
+  const remote = await image.remote(compression, force);
+  return { config: withDiffIds(image.config, remote), remote };
+}
+
+/** The config with the diffIDs that the blobs have: those of estargz are not the ones of the layers they were made of. */
+function withDiffIds(config: ImageConfig, { descriptors }: Remote): ImageConfig {
+  const diffIds = descriptors.map(({ annotations }) => annotations?.[uncompressedAnnotation]);
+  if (!diffIds.every(isDigest)) return config;
+  return { ...config, rootfs: { ...config.rootfs, diff_ids: diffIds } };
 }
 
 function archiveOptions(delivery: Delivery, { forDocker }: { readonly forDocker: boolean }) {

@@ -1,5 +1,6 @@
 import type { ExportableRecord } from '../../cache/exportable-record';
 import { recordsBottomUp } from '../../cache/exportable-record';
+import { referenceInStore } from '../../cache/location';
 import type { CallOptions, ContentStore } from '../../content/contract';
 import { isCodedError } from '../../diagnostics/coded-error';
 import { Limiter } from '../../content/limiter';
@@ -13,7 +14,6 @@ import { outputKey } from '../../solver/edge-node';
 import type { SolveOutcome } from '../../solver/solve';
 import type { BuildRequest, CacheExportReport, StageCache } from '../contract';
 import { exportToTarget, type CacheExportOptions } from './cache-exports';
-import { cacheReference } from './cache-imports';
 import { stageStore, type Uploads } from './stage-store';
 
 /** Stages that are written at a time. */
@@ -56,7 +56,7 @@ export async function exportStageCaches(options: StageCacheExportOptions): Promi
         if (edge === undefined || record?.digest === undefined) return undefined;
         const vertices = verticesOfStage(edge, edges);
         const store = options.store(cache.target.destination);
-        const tag = cacheReference(cache.target.destination);
+        const tag = referenceInStore(cache.target.destination);
         if (cache.state === 'exists') {
           if (!vertices.some((vertex) => executed.has(vertex))) return undefined;
           if (await isIntact(store, tag, options)) return undefined;

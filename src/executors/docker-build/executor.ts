@@ -1,6 +1,7 @@
 import { setMaxListeners } from 'node:events';
 import { homedir } from 'node:os';
 import type { ExecutorContext } from '@nx/devkit';
+import { forManyListeners } from '../../content/stoppable';
 import type { Engine } from '../../engine/contract';
 import { createEngine } from '../../engine/create-engine';
 import { hostPlatform } from '../../oci/platform';
@@ -41,7 +42,7 @@ export default async function dockerBuild(
         isTerminal: stdout.isTTY,
         terminalSize: () => (stdout.isTTY ? { columns: stdout.columns, rows: stdout.rows } : defaultTerminalSize),
         isVerbose: context.isVerbose,
-        signal: interruption.signal,
+        signal: forManyListeners(interruption.signal),
         createEngine: (plan) => engineFor(plan, env, interruption.signal),
       },
     );

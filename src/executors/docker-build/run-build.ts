@@ -1,4 +1,3 @@
-import { isCodedError } from '../../diagnostics/coded-error';
 import { formatDiagnostics } from '../../diagnostics/format-diagnostics';
 import { SecretValues } from '../../engine/embedded/secrets';
 import type { BuildOutcome, Engine } from '../../engine/contract';
@@ -10,6 +9,8 @@ import { formatSummary } from '../../report/summary';
 import { planBuild, type BuildPlan } from '../../workspace/build-plan';
 import type { DockerBuildOptions } from '../../workspace/docker-build-options';
 import type { Invocation } from '../../workspace/invocation';
+import { describeFailure } from '../describe-failure';
+import { isSet } from '../is-set';
 
 /** What the process around a build gives: everything that a test replaces. */
 export interface BuildHost {
@@ -45,7 +46,7 @@ export async function runBuild(
       await writeMetadataFile(plan.metadataFile, buildMetadata(plan.request, outcome));
     return { success: true };
   } catch (error) {
-    print(describeFailure(error, host));
+    print(describeFailure(error, { ...host, task: 'the build' }));
     return { success: false };
   }
 }
@@ -77,27 +78,4 @@ async function build(
 function summaryFor({ progress, explain }: BuildPlan, outcome: BuildOutcome): string | undefined {
   if (progress === 'rawjson') return undefined;
   return progress === 'quiet' ? outcome.image?.digest : formatSummary(outcome, { explain });
-}
-
-function describeFailure(error: unknown, { signal, isVerbose }: BuildHost): string {
-  if (signal.aborted) return 'the build was interrupted';
-  // Without a code it is a bug of ours, and then only the stack tells where.
-  if (!isCodedError(error)) return error instanceof Error ? (error.stack ?? error.message) : String(error);
-  if (isCodedError(error, 'BUILD_INPUT_INVALID')) {
-    return `${formatDiagnostics(error.detail.diagnostics)}\n${error.message}`;
-  }
-  const lines = [`error ${error.code}: ${error.message}`];
-  if (error.hint !== undefined) lines.push(`  hint: ${error.hint}`);
-  if (isVerbose) lines.push(...causesOf(error));
-  return lines.join('\n');
-}
-
-function causesOf(error: Error): readonly string[] {
-  const lines: string[] = [];
-  for (let cause = error.cause; cause instanceof Error; cause = cause.cause) lines.push(`  because: ${cause.message}`);
-  return lines;
-}
-
-function isSet(variable: string | undefined): boolean {
-  return variable !== undefined && variable !== '' && variable !== '0' && variable.toLowerCase() !== 'false';
 }
