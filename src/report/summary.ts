@@ -95,7 +95,8 @@ function resultWord({ outcome, stage }: StepReport): string {
 
 function exportLine(report: CacheExportReport): string {
   if (report.error !== undefined) return `cache export to ${report.location} failed and was ignored: ${report.error}`;
-  if (report.manifest === undefined && report.layers === 0) return `cache export to ${report.location}: nothing to export`;
+  if (report.manifest === undefined && report.layers === 0)
+    return `cache export to ${report.location}: nothing to export`;
   const { location, layers, bytesSent, bytesSkipped } = report;
   const parts = [
     `${layers} layers`,

@@ -1,6 +1,6 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { CodedError } from '../../diagnostics/coded-error';
 import type { BuildOutcome, BuildRequest, Engine, EngineOptions } from '../contract';
 import { bakeArguments, bakeDefinition, needsBuildCommand } from './bake-command';
@@ -57,6 +57,7 @@ export class BuildKitEngine implements Engine {
     options: EngineOptions,
     { used, directory }: { readonly used: FoundBuilder; readonly directory: string },
   ): Promise<BuildOutcome> {
+    await makeDirectories(request);
     const metadataFile = join(directory, 'metadata.json');
     const { command, args } = await commandOf(request, used, { metadataFile, directory });
     const log = new StatusLog(options.progress);
@@ -86,11 +87,17 @@ export class BuildKitEngine implements Engine {
     return {
       ...imageOf(metadata),
       steps: stepReports(log.vertices),
-      cacheExports:
-        manifest && exports.length === 1 ? exports.map((report) => ({ ...report, manifest })) : exports,
+      cacheExports: manifest && exports.length === 1 ? exports.map((report) => ({ ...report, manifest })) : exports,
       warnings: log.warnings,
       metadata,
     };
+  }
+}
+
+/** buildx makes the directory of `type=local`, but not those of archives. */
+async function makeDirectories({ outputs }: BuildRequest): Promise<void> {
+  for (const output of outputs) {
+    if ('destination' in output) await mkdir(dirname(output.destination), { recursive: true });
   }
 }
 

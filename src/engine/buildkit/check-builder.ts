@@ -5,10 +5,10 @@ import { completeBuilderHint, type FoundBuilder } from './find-builder';
 
 /** Refuses what this builder cannot do, before it starts. Fails with `BUILDKIT_DRIVER` or `BUILD_INPUT_INVALID`. */
 export function checkBuilder(builder: FoundBuilder, request: BuildRequest): void {
-  if (builder.kind === 'buildctl') return refuse(withoutBuildx(request));
-  if (builder.isComplete) return refuse(withBuildx(request));
+  refuse(builder.kind === 'buildctl' ? withoutBuildx(request) : withBuildx(request));
+  if (builder.kind === 'buildctl' || builder.isComplete) return;
   const missing = neededOfDriver(request);
-  if (missing === undefined) return refuse(withBuildx(request));
+  if (missing === undefined) return;
   const { name, driver } = builder;
   throw new CodedError(
     'BUILDKIT_DRIVER',

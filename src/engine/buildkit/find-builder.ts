@@ -56,7 +56,10 @@ export async function findBuilder(options: FindBuilderOptions): Promise<FoundBui
   if (version.kind !== 'ended' || version.exitCode !== 0) return findBuildctl(options);
   const inspect = async (args: readonly string[], limitMs: number): Promise<InspectedBuilder> => {
     const named = builder === undefined ? [] : [builder];
-    const result = await runCommand('docker', ['buildx', 'inspect', ...args, ...named], { ...call, timeoutMs: limitMs });
+    const result = await runCommand('docker', ['buildx', 'inspect', ...args, ...named], {
+      ...call,
+      timeoutMs: limitMs,
+    });
     const found = result.kind === 'ended' && result.exitCode === 0 ? parseInspectOutput(result.stdout) : undefined;
     if (found === undefined) throw unavailable(builder, describe(result));
     return found;
@@ -71,7 +74,8 @@ export async function findBuilder(options: FindBuilderOptions): Promise<FoundBui
 async function findBuildctl(options: FindBuilderOptions): Promise<FoundBuilder> {
   const { env, builder, timeoutMs = defaultTimeoutMs, signal } = options;
   const host = env['BUILDKIT_HOST'];
-  if (builder !== undefined) throw unavailable(builder, 'docker buildx is not installed, and only it has named builders');
+  if (builder !== undefined)
+    throw unavailable(builder, 'docker buildx is not installed, and only it has named builders');
   if (host === undefined || host === '') {
     throw unavailable(undefined, 'docker buildx is not installed, and BUILDKIT_HOST is not set');
   }

@@ -37,7 +37,7 @@ export async function runCommand(
   signal?.throwIfAborted();
   // A group of its own: a Ctrl-C of the terminal reaches it through us, once.
   const child = spawn(command, args, { env, stdio: ['ignore', 'pipe', 'pipe'], detached: true });
-  let timedOut = false;
+  const timeout = new AbortController();
   let stdout = '';
   let stderr = '';
   const keep = (text: string, more: string): string => (text + more).slice(-maxOutputCharacters);
@@ -54,7 +54,7 @@ export async function runCommand(
   if (timeoutMs !== undefined) {
     timers.push(
       setTimeout(() => {
-        timedOut = true;
+        timeout.abort();
         child.kill('SIGKILL');
       }, timeoutMs),
     );
@@ -65,7 +65,7 @@ export async function runCommand(
       child.once('close', resolve);
     });
     signal?.throwIfAborted();
-    return timedOut ? { kind: 'timeout' } : { kind: 'ended', exitCode, stdout, stderr };
+    return timeout.signal.aborted ? { kind: 'timeout' } : { kind: 'ended', exitCode, stdout, stderr };
   } catch (error) {
     signal?.throwIfAborted();
     return { kind: 'not-started', cause: error as Error };

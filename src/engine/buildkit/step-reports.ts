@@ -6,7 +6,6 @@ import type { LoggedVertex } from './status-log';
 const besides =
   /^(?:\[internal\] (?!load build context)|\[auth\]|importing cache|exporting |pushing |preparing build cache|resolving provenance|resolve image config|sending tarball|merging manifest|waiting for|booting|remote:\/\/)/;
 
-
 /** The steps of a build for its table. */
 export function stepReports(vertices: readonly LoggedVertex[]): readonly StepReport[] {
   return inputsFirst(vertices)

@@ -15,7 +15,11 @@ export function targetPlatforms(request: BuildRequest): readonly Platform[] {
 }
 
 /** The graph of a request for one of its platforms, the first if none is named. Diagnostics of the Dockerfile are in the conversion; it throws what `resolveImage` throws. */
-export function convertBuild(request: BuildRequest, input: BuildInput, options: ConvertOptions & { readonly platform?: Platform }): Promise<Conversion> {
+export function convertBuild(
+  request: BuildRequest,
+  input: BuildInput,
+  options: ConvertOptions & { readonly platform?: Platform },
+): Promise<Conversion> {
   return convertDockerfile(
     {
       dockerfile: input.dockerfile,

@@ -29,7 +29,7 @@ const alsoNative: Readonly<Record<string, readonly string[]>> = { amd64: ['386']
  */
 export async function refuseForeignRuns(roots: readonly Edge[]): Promise<void> {
   const foreign = runSteps(roots).filter(({ platform }) => !isNative(platform));
-  const missing: typeof foreign[number][] = [];
+  const missing: (typeof foreign)[number][] = [];
   for (const step of foreign) if (!(await isEmulated(step.platform))) missing.push(step);
   const [first] = missing;
   if (first === undefined) return;
