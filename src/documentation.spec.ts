@@ -17,7 +17,7 @@ function readSources(): readonly string[] {
 }
 
 /** Diagnostics of these rooms are made by helpers that take the code as their first argument. */
-const diagnosticCode = /'((?:DOCKERFILE|CACHE|OPTION|IGNORE|BUILD|BUILDKIT)_[A-Z0-9_]+)'/g;
+const diagnosticCode = /'((?:DOCKERFILE|CACHE|OPTION|IGNORE|BUILD)_[A-Z0-9_]+)'/g;
 
 /** Codes of errors (`interface ErrorDetails`) and of diagnostics. */
 function declaredCodes(sources: readonly string[]): ReadonlySet<string> {

@@ -137,8 +137,9 @@ export class StatusLog {
     const hint = [...detail.map(decode), ...(url ? [url] : [])].join('; ');
     this.warn({
       kind: 'warning',
-      code: rule === undefined ? 'BUILDKIT_WARNING' : `DOCKERFILE_${upperSnake(rule)}`,
-      message: (rule === undefined ? text : text.slice(rule.length + 2)) + place,
+      ...(rule === undefined
+        ? { code: 'BUILDKIT_WARNING', message: text + place }
+        : { code: `DOCKERFILE_${upperSnake(rule)}`, message: text.slice(rule.length + 2) + place }),
       ...(hint !== '' && { hint }),
       ...(vertex !== undefined && isDigest(vertex) && { vertex }),
     });
