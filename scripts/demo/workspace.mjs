@@ -77,6 +77,8 @@ export async function buildImage(workspace, project, { state, environment }) {
     'run',
     `${project}:docker-build`,
     '--outputStyle=static',
+    // The demo shows what needs no daemon, also where there is one.
+    '--engine=embedded',
     `--stateDir=${state}`,
     '--progress=plain',
   ];
