@@ -39,7 +39,7 @@ async function main(job: BuilderJob): Promise<void> {
       isVerbose: false,
       signal: interruption.signal,
       createEngine: ({ stateDirectory }) =>
-        new EmbeddedEngine({
+        Promise.resolve(new EmbeddedEngine({
           stateDirectory,
           env: process.env,
           homeDirectory: homedir(),
@@ -49,7 +49,7 @@ async function main(job: BuilderJob): Promise<void> {
               stateDirectory: directory,
               layers,
               ...(job.runtime === undefined ? {} : { prefer: job.runtime }),
-            }),
+            })),
         }),
     },
   );

@@ -87,7 +87,15 @@ export function runNx(workspace, args, environment = {}) {
 export async function buildImage(workspace, project, { state, environment }) {
   const metadata = join(workspace, 'dist/apps', project, 'image.json');
   await rm(metadata, { force: true });
-  const args = ['run', `${project}:docker-build`, '--outputStyle=static', `--stateDir=${state}`, '--progress=plain'];
+  const args = [
+    'run',
+    `${project}:docker-build`,
+    '--outputStyle=static',
+    // The demo shows what needs no daemon, also where there is one.
+    '--engine=embedded',
+    `--stateDir=${state}`,
+    '--progress=plain',
+  ];
   const { code, output } = await runNx(workspace, args, environment);
   const text = await readFile(metadata, 'utf8').catch(() => undefined);
   return { code, output, ...(text === undefined ? {} : { result: JSON.parse(text) }) };

@@ -24,6 +24,11 @@ export function splitCsvFields(text: string): CsvFields {
   }
 }
 
+/** One line of fields as {@link splitCsvFields} reads it: quoted where a comma or a quote makes it necessary. */
+export function joinCsvFields(fields: readonly string[]): string {
+  return fields.map((field) => (/[",\n]/.test(field) ? `"${field.replaceAll('"', '""')}"` : field)).join(',');
+}
+
 /** `end` is the index of the comma that follows, or the length of the line. */
 interface Field {
   readonly value: string;

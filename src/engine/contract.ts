@@ -45,6 +45,13 @@ export type BuildContext =
   | { readonly type: 'image'; readonly reference: Reference }
   | { readonly type: 'oci-layout'; readonly directory: string; readonly tag?: string; readonly digest?: Digest };
 
+/** What an image says about how it came to be: buildx's `--attest`. */
+export interface Attestation {
+  readonly type: 'provenance' | 'sbom';
+  /** Such as `mode=max` or `generator=image`. */
+  readonly attributes: Readonly<Record<string, string>>;
+}
+
 /** A write-once cache of one stage, under a tag that the stage's content decides. */
 export interface StageCache {
   /** Position of the stage in the Dockerfile, from 0. */
@@ -78,6 +85,10 @@ export interface BuildRequest {
    */
   readonly imageRef?: { readonly reference: Reference; readonly state: 'missing' | 'broken' };
   readonly outputs: readonly ImageOutput[];
+  /** Default none, whatever buildx would add by itself: the image is the same with every engine. */
+  readonly attestations?: readonly Attestation[];
+  /** What the build may do besides: `network.host`, `security.insecure`, `device`. Default nothing. */
+  readonly allow?: readonly string[];
   readonly secrets: readonly SecretSource[];
   readonly ssh: readonly SshSource[];
   readonly network: 'default' | 'host' | 'none';
@@ -114,8 +125,9 @@ export interface CacheExportReport {
   readonly location: string;
   readonly manifest?: Descriptor;
   readonly layers: number;
-  readonly bytesSent: number;
-  readonly bytesSkipped: number;
+  /** Undefined where the builder does not tell, as BuildKit. */
+  readonly bytesSent?: number;
+  readonly bytesSkipped?: number;
   readonly durationMs: number;
   /** Set when the export failed and `ignore-error` let it pass. */
   readonly error?: string;

@@ -53,11 +53,16 @@ export function formatSummary(outcome: CachedBuildOutcome, options: SummaryOptio
 function stepLines(outcome: BuildOutcome): readonly string[] {
   const shown = outcome.steps.filter((step) => step.outcome !== 'not-needed');
   const { needed, hits, bytesDownloaded } = totalsOf(outcome.steps);
-  const bytesSent = outcome.cacheExports.reduce((sum, { bytesSent }) => sum + bytesSent, 0);
+  const bytesSent = outcome.cacheExports.reduce((sum, { bytesSent = 0 }) => sum + bytesSent, 0);
+  const isSentKnown = outcome.cacheExports.every((report) => report.bytesSent !== undefined);
   return [
     ...formatTable(columns, shown.map(stepRow)),
     ...outcome.cacheExports.map(exportLine),
-    `cache: ${hits} of ${needed} steps were hits, ${formatBytes(bytesDownloaded)} downloaded, ${formatBytes(bytesSent)} of cache sent`,
+    [
+      `cache: ${hits} of ${needed} steps were hits`,
+      `${formatBytes(bytesDownloaded)} downloaded`,
+      ...(isSentKnown ? [`${formatBytes(bytesSent)} of cache sent`] : []),
+    ].join(', '),
   ];
 }
 
@@ -90,7 +95,14 @@ function resultWord({ outcome, stage }: StepReport): string {
 
 function exportLine(report: CacheExportReport): string {
   if (report.error !== undefined) return `cache export to ${report.location} failed and was ignored: ${report.error}`;
-  if (report.manifest === undefined) return `cache export to ${report.location}: nothing to export`;
-  const moved = `${formatBytes(report.bytesSent)} sent, ${formatBytes(report.bytesSkipped)} there already`;
-  return `cache export to ${report.location}: ${report.layers} layers, ${moved}, ${formatSeconds(report.durationMs)}`;
+  if (report.manifest === undefined && report.layers === 0)
+    return `cache export to ${report.location}: nothing to export`;
+  const { location, layers, bytesSent, bytesSkipped } = report;
+  const parts = [
+    `${layers} layers`,
+    ...(bytesSent === undefined ? [] : [`${formatBytes(bytesSent)} sent`]),
+    ...(bytesSkipped === undefined ? [] : [`${formatBytes(bytesSkipped)} there already`]),
+    formatSeconds(report.durationMs),
+  ];
+  return `cache export to ${location}: ${parts.join(', ')}`;
 }

@@ -157,10 +157,15 @@ test('every mistake is told at once, with its option and index', async (t) => {
       outputs: ['type=oci', 'type=tar', 'type=imagee'],
       secrets: ['src=x', 'sesame'],
       ulimits: ['nofiles=1', 'nofile=2:1'],
-      addHosts: ['db=host-gateway'],
+      addHosts: ['db=nowhere', 'gateway=host-gateway'],
       buildContexts: { x: 'https://example.com/x.git' },
       shmSize: 'big',
-      engine: 'buildkit',
+      engine: 'embedded',
+      builder: 'mine',
+      attest: ['type=provenance', 'type=sbomb'],
+      provenance: 'max',
+      sbom: true,
+      allow: ['network.hosts', 'security.insecure'],
     },
     await workspace(t),
   );
@@ -183,13 +188,43 @@ test('every mistake is told at once, with its option and index', async (t) => {
     'addHosts[0]',
     'buildContexts.x',
     'shmSize',
-    'engine',
+    'builder',
+    'attest[1]',
+    'provenance',
+    'allow[0]',
   ]) {
     assert.ok(
       found.some((mistake) => mistake.startsWith(`${option} `)),
       `nothing about ${option} in ${found.join('; ')}`,
     );
   }
+});
+
+test('what the embedded engine cannot do is refused by name where it was chosen, and else left to the engine', async (t) => {
+  const invocation = await workspace(t);
+  const options: DockerBuildOptions = {
+    attest: ['type=provenance,mode=max'],
+    sbom: 'generator=x',
+    allow: ['network.host', 'security.insecure'],
+    addHosts: ['gateway=host-gateway'],
+    platforms: ['linux/amd64', 'linux/arm64'],
+    load: true,
+  };
+  assert.deepEqual(await mistakes({ ...options, engine: 'embedded' }, invocation), [
+    'provenance OPTION_NOT_SUPPORTED',
+    'sbom OPTION_NOT_SUPPORTED',
+    'allow[1] OPTION_NOT_SUPPORTED',
+    'addHosts[0] OPTION_NOT_SUPPORTED',
+    'platforms OPTION_NOT_SUPPORTED',
+  ]);
+  const { request, builder } = await plan({ ...options, engine: 'buildkit', builder: 'mine' }, invocation);
+  assert.equal(builder, 'mine');
+  assert.deepEqual(request.attestations, [
+    { type: 'provenance', attributes: { mode: 'max' } },
+    { type: 'sbom', attributes: { generator: 'x' } },
+  ]);
+  const off = await plan({ provenance: false, attest: ['type=sbom,disabled=true'] }, invocation);
+  assert.deepEqual(off.request.attestations, []);
 });
 
 test('the nearest word is the hint', async (t) => {

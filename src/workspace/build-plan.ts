@@ -3,12 +3,15 @@ import { join } from 'node:path';
 import type { Diagnostic } from '../diagnostics/diagnostic';
 import { hasErrors } from '../diagnostics/diagnostic';
 import type { BuildRequest } from '../engine/contract';
+import { unsupportedByEmbedded } from '../engine/supported-options';
 import { formatReference, type Reference } from '../oci/reference';
 import type { StageRefSettings } from '../stage-refs/contract';
+import { readAttestations } from './attestations';
 import { readBuildArgs, readValues } from './build-args';
 import { readBuildContexts } from './build-contexts';
 import { insecureCacheHosts, readCaches, refuseImageTagsAsCache } from './cache-options';
 import type { DockerBuildOptions, EngineChoice, ProgressMode } from './docker-build-options';
+import { readEntitlements } from './entitlements';
 import { readGitState, type GitState } from './git';
 import type { Invocation } from './invocation';
 import { Mistakes } from './mistakes';
@@ -29,6 +32,8 @@ const maxDockerfileBytes = 4 * 1024 * 1024;
 export interface BuildPlan {
   readonly request: BuildRequest;
   readonly engine: EngineChoice;
+  /** Name of a builder of buildx; without it the current one. */
+  readonly builder?: string;
   readonly progress: ProgressMode;
   /** Undefined without the option `cache`. */
   readonly stageRefs?: StageRefSettings;
@@ -61,13 +66,13 @@ export async function planBuild(given: DockerBuildOptions, invocation: Invocatio
   if (hasErrors(mistakes.diagnostics)) return { ok: false, diagnostics: mistakes.diagnostics };
 
   const request = await readRequest(options, invocation, mistakes);
-  if (options.engine === 'buildkit') {
-    mistakes.add(
-      'OPTION_NOT_SUPPORTED',
-      'engine',
-      'this version has only the embedded engine',
-      'engine=auto or embedded',
-    );
+  const engine = options.engine ?? 'auto';
+  const builder = options.builder === '' ? undefined : options.builder;
+  if (engine === 'embedded') {
+    if (request !== undefined) mistakes.addAll(unsupportedByEmbedded(request));
+    if (builder !== undefined) {
+      mistakes.add('OPTION_CONFLICT', 'builder', 'the embedded engine has no builders', 'use engine: buildkit');
+    }
   }
   const stageRefs = readStageRefs(options, request?.outputs ?? [], mistakes);
   if (request === undefined || hasErrors(mistakes.diagnostics)) return { ok: false, diagnostics: mistakes.diagnostics };
@@ -76,7 +81,8 @@ export async function planBuild(given: DockerBuildOptions, invocation: Invocatio
     warnings: mistakes.diagnostics,
     plan: {
       request,
-      engine: options.engine ?? 'auto',
+      engine,
+      ...(builder === undefined ? {} : { builder }),
       progress: options.progress ?? 'auto',
       explain: options.explain ?? false,
       ...(stageRefs === undefined ? {} : { stageRefs }),
@@ -117,6 +123,8 @@ async function readRequest(
     platforms: readPlatforms(options, invocation, mistakes),
     labels: readValues(options.labels, 'labels', mistakes),
     annotations: readValues(options.annotations, 'annotations', mistakes),
+    attestations: readAttestations(options, mistakes),
+    allow: readEntitlements(options.allow, mistakes),
     secrets: readSecrets(options.secrets, invocation, mistakes),
     ssh: readSsh(options.ssh, invocation, mistakes),
     extraHosts: readExtraHosts(options.addHosts, mistakes),

@@ -41,6 +41,10 @@ export interface DockerBuildOptions {
   readonly ulimits?: readonly string[];
   readonly shmSize?: string | number;
   readonly cgroupParent?: string;
+  readonly attest?: readonly string[];
+  readonly provenance?: boolean | string;
+  readonly sbom?: boolean | string;
+  readonly allow?: readonly string[];
   readonly noCache?: boolean | readonly string[];
   readonly pull?: boolean;
   readonly sourceDateEpoch?: string | number;
@@ -49,5 +53,6 @@ export interface DockerBuildOptions {
   readonly imageFile?: string;
   readonly progress?: ProgressMode;
   readonly engine?: EngineChoice;
+  readonly builder?: string;
   readonly stateDir?: string;
 }

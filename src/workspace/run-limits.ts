@@ -40,14 +40,16 @@ export function readUlimits(option: readonly string[] | undefined, mistakes: Mis
   });
 }
 
-/** `host=ip` or `host:ip` as docker takes it; an IPv6 address may stand in brackets. */
+/**
+ * `host=ip` or `host:ip` as docker takes it; an IPv6 address may stand in brackets. `host-gateway` is the address of
+ * docker's host.
+ */
 export function readExtraHosts(option: readonly string[] | undefined, mistakes: Mistakes): BuildRequest['extraHosts'] {
   return (option ?? []).flatMap((text, index) => {
     const [, host = '', address = ''] = /^([^=:\s]+)[=:](\S+)$/.exec(text) ?? [];
     const ip = address.replace(/^\[(.*)\]$/, '$1');
-    if (isIP(ip) !== 0) return [{ host, ip }];
-    const hint = address === 'host-gateway' ? 'host-gateway needs a docker daemon; give the address' : undefined;
-    mistakes.add('OPTION_INVALID', `addHosts[${index}]`, `"${text}" is not host=address`, hint);
+    if (isIP(ip) !== 0 || (ip === 'host-gateway' && host !== '')) return [{ host, ip }];
+    mistakes.add('OPTION_INVALID', `addHosts[${index}]`, `"${text}" is not host=address`);
     return [];
   });
 }

@@ -9,13 +9,23 @@ export function targetPlatform(request: BuildRequest): Platform {
   return request.platforms[0] ?? buildPlatform();
 }
 
-/** The graph of a request. Diagnostics of the Dockerfile are in the conversion; it throws what `resolveImage` throws. */
-export function convertBuild(request: BuildRequest, input: BuildInput, options: ConvertOptions): Promise<Conversion> {
+/** The platforms that a request is built for; this machine's where it names none. */
+export function targetPlatforms(request: BuildRequest): readonly Platform[] {
+  return request.platforms.length > 0 ? request.platforms : [buildPlatform()];
+}
+
+/** The graph of a request for one of its platforms, the first if none is named. Diagnostics of the Dockerfile are in the conversion; it throws what `resolveImage` throws. */
+export function convertBuild(
+  request: BuildRequest,
+  input: BuildInput,
+  options: ConvertOptions & { readonly platform?: Platform },
+): Promise<Conversion> {
   return convertDockerfile(
     {
       dockerfile: input.dockerfile,
       buildArgs: request.buildArgs,
-      platform: targetPlatform(request),
+      platform: options.platform ?? targetPlatform(request),
+      multiPlatform: request.platforms.length > 1,
       buildPlatform: buildPlatform(),
       excludePatterns: input.excludePatterns,
       contexts: input.contexts,

@@ -2,12 +2,14 @@ import type { Snapshot } from '../../builder/contract';
 import { CompressedLayers } from '../../builder/layers/compressed-layers';
 import { createCompressor } from '../../compression/create-compressor';
 import type { CompressionOptions } from '../../compression/contract';
+import type { ExportableRecord } from '../../cache/exportable-record';
 import { isStoredTarget, type StoredCacheTarget } from '../../cache/location';
 import type { CallOptions, ContentStore } from '../../content/contract';
 import { LayeredSnapshot } from '../../builder/snapshot';
 import type { Conversion } from '../../llb/conversion';
 import type { Digest } from '../../oci/digest';
 import type { ImageConfig } from '../../oci/image-config';
+import type { Platform } from '../../oci/platform';
 import type { ProgressSink } from '../../progress/event';
 import type { Remote, SolverResult } from '../../solver/contract';
 import type { SolveOutcome } from '../../solver/solve';
@@ -15,15 +17,27 @@ import type { BuildOutcome, BuildRequest, CacheSource } from '../contract';
 import { exportToTarget } from './cache-exports';
 import { finishedConfig } from './finished-config';
 import { addInlineCache } from './inline-export';
-import { pushImageRef, writeOutputs, type BuiltImage } from './outputs';
+import { pushImageRef, writeOutputs } from './outputs';
+import type { PlatformImage } from './platform-outputs';
 import type { RegistryStores } from './registry-stores';
 import { exportStageCaches } from './stage-caches';
 import type { StateLayout } from './state-layout';
 import type { EmbeddedWorker } from './worker';
 
+/** What was built for one platform. */
+export interface PlatformBuild {
+  readonly platform: Platform;
+  readonly conversion: Conversion;
+  /** Undefined for an image without layers. */
+  readonly result?: SolverResult;
+  readonly records: readonly ExportableRecord<SolverResult>[];
+}
+
 export interface Delivery extends CallOptions {
   readonly request: BuildRequest;
+  /** Of the first platform. */
   readonly conversion: Conversion;
+  readonly builds: readonly PlatformBuild[];
   readonly solved: SolveOutcome<SolverResult>;
   readonly worker: EmbeddedWorker;
   readonly registries: RegistryStores;
@@ -43,14 +57,22 @@ export async function deliver(delivery: Delivery): Promise<Pick<BuildOutcome, 'i
   const { request, conversion, solved, state, worker } = delivery;
   const layers = new CompressedLayers({ directory: state.blobs, compress: createCompressor });
   const reproducible = conversion.sourceDateEpoch !== undefined;
-  const [result] = solved.results;
-  const snapshot = result === undefined ? LayeredSnapshot.scratch() : asSnapshot(result);
-  const image: BuiltImage = {
-    snapshot,
-    config: await imageConfig(delivery, snapshot),
-    remote: (compression = defaultCompression, force = false) =>
-      layers.remoteOf(snapshot.layers, { ...callOf(delivery), compression: { ...compression, reproducible }, force }),
-  };
+  const images = await Promise.all(
+    delivery.builds.map(async (build): Promise<PlatformImage> => {
+      const snapshot = build.result === undefined ? LayeredSnapshot.scratch() : asSnapshot(build.result);
+      return {
+        platform: build.platform,
+        snapshot,
+        config: await imageConfig(delivery, build, snapshot),
+        remote: (compression = defaultCompression, force = false) =>
+          layers.remoteOf(snapshot.layers, {
+            ...callOf(delivery),
+            compression: { ...compression, reproducible },
+            force,
+          }),
+      };
+    }),
+  );
   const resolveRemote =
     (target: StoredCacheTarget) =>
     async (origin: Parameters<EmbeddedWorker['snapshotOf']>[0]): Promise<Remote | undefined> => {
@@ -63,7 +85,7 @@ export async function deliver(delivery: Delivery): Promise<Pick<BuildOutcome, 'i
   // Stages first: their layers go up once, and the image takes them from there where it can.
   const [stages] = await Promise.allSettled([exportStageCaches(options)]);
   const [written, cacheExports] = await settleBoth(
-    writeOutputs(image, delivery),
+    writeOutputs(images, delivery),
     Promise.all(
       request.cacheTo
         .filter(isStoredTarget)
@@ -71,16 +93,18 @@ export async function deliver(delivery: Delivery): Promise<Pick<BuildOutcome, 'i
     ),
   );
   if (stages.status === 'rejected') throw stages.reason as Error;
-  if (request.imageRef) await pushImageRef(image, request.imageRef, delivery);
+  const [image] = images;
+  if (request.imageRef && image) await pushImageRef(image, request.imageRef, delivery);
   return { ...written, cacheExports: [...cacheExports, ...stages.value] };
 }
 
-async function imageConfig(delivery: Delivery, snapshot: Snapshot): Promise<ImageConfig> {
-  const { request, conversion, solved, worker, progress } = delivery;
+async function imageConfig(delivery: Delivery, build: PlatformBuild, snapshot: Snapshot): Promise<ImageConfig> {
+  const { request, worker, progress } = delivery;
+  const { conversion, records } = build;
   const config = finishedConfig(conversion, snapshot.layers, delivery.now());
   if (request.cacheTo.every(isStoredTarget)) return config;
   const snapshotOf: EmbeddedWorker['snapshotOf'] = (origin) => worker.snapshotOf(origin);
-  return addInlineCache(config, { ...callOf(delivery), records: solved.records, snapshotOf, progress });
+  return addInlineCache(config, { ...callOf(delivery), records, snapshotOf, progress });
 }
 
 /** An image is made of layers; a context as the result of a build (which no Dockerfile gives) is not. */

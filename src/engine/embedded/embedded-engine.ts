@@ -4,6 +4,7 @@ import { LocalState } from '../../cache/local-state';
 import type { CallOptions } from '../../content/contract';
 import { DirectoryStore } from '../../content/directory-store';
 import type { Conversion } from '../../llb/conversion';
+import type { Platform } from '../../oci/platform';
 import { formatReference } from '../../oci/reference';
 import type { ProgressSink, WarningEvent } from '../../progress/event';
 import type { SolverResult } from '../../solver/contract';
@@ -11,12 +12,14 @@ import { solve, type SolveOutcome } from '../../solver/solve';
 import { FileLayerStore } from '../../builder/layers/layer-store';
 import type { Layer } from '../../builder/contract';
 import type { BuildOutcome, BuildRequest, CacheSource, Engine, EngineOptions } from '../contract';
+import { unsupportedByEmbedded } from '../supported-options';
 import { BaseImages } from './base-images';
 import { failOnErrors, layoutStore, readBuildInput, type BuildInput } from './build-input';
 import { importCaches } from './cache-imports';
 import { CacheMounts } from './cache-mounts';
-import { convertBuild } from './convert-build';
-import { deliver } from './deliver';
+import { convertBuild, targetPlatforms } from './convert-build';
+import { deliver, type PlatformBuild } from './deliver';
+import { refuseForeignRuns } from './foreign-runs';
 import { HttpSources } from './http-source';
 import { inVertex } from './progress-vertex';
 import { RegistryStores } from './registry-stores';
@@ -57,6 +60,13 @@ export class EmbeddedEngine implements Engine {
   }
 }
 
+interface PlatformConversion {
+  readonly platform: Platform;
+  readonly conversion: Conversion;
+}
+
+type Conversions = readonly [PlatformConversion, ...PlatformConversion[]];
+
 class EmbeddedBuild {
   readonly #warnings: WarningEvent[] = [];
   readonly #disposables: AsyncDisposable[] = [];
@@ -83,6 +93,7 @@ class EmbeddedBuild {
     const { request, settings } = this;
     const { env, now } = settings;
     const state = stateLayout(settings.stateDirectory);
+    failOnErrors(unsupportedByEmbedded(request));
     const input = await readBuildInput(request);
     const secrets = await SecretValues.read(request.secrets, env);
     await mkdir(state.temporary, { recursive: true });
@@ -93,7 +104,9 @@ class EmbeddedBuild {
       repository: (reference) => layoutStore(input, reference) ?? registries.repository(reference),
       kept: new DirectoryStore(state.images),
     });
-    const conversion = await this.#convert(input, images);
+    const conversions = await this.#convertAll(input, images);
+    const [{ conversion }] = conversions;
+    await refuseForeignRuns(conversions.flatMap((each) => each.conversion.root ?? []));
     const imports = await importCaches(request.cacheFrom, {
       ...this.#call,
       store: storeOf,
@@ -121,7 +134,7 @@ class EmbeddedBuild {
       ...(request.shmSizeBytes !== undefined && { shmSizeBytes: request.shmSizeBytes }),
       ...(conversion.sourceDateEpoch !== undefined && { sourceDateEpoch: conversion.sourceDateEpoch }),
     });
-    const solved = await this.#solve(conversion, worker, [await localState.load(this.#call), ...imports.sources]);
+    const solved = await this.#solve(conversions, worker, [await localState.load(this.#call), ...imports.sources]);
     await localState.save(solved.records, {
       ...this.#call,
       now: now(),
@@ -131,6 +144,7 @@ class EmbeddedBuild {
       ...this.#call,
       request,
       conversion,
+      builds: platformBuilds(conversions, solved),
       solved,
       worker,
       registries,
@@ -149,9 +163,31 @@ class EmbeddedBuild {
     };
   }
 
-  async #convert(input: BuildInput, images: BaseImages): Promise<Conversion> {
+  async #convertAll(input: BuildInput, images: BaseImages): Promise<Conversions> {
+    const [first, ...rest] = targetPlatforms(this.request);
+    if (first === undefined) throw new Error('a build is for at least one platform');
+    const convert = async (platform: Platform): Promise<PlatformConversion> => ({
+      platform,
+      conversion: await this.#convert(input, images, platform),
+    });
+    const conversions: Conversions = [await convert(first), ...(await Promise.all(rest.map(convert)))];
+    const told = new Set<string>();
+    for (const { code, message, hint } of [
+      ...input.warnings,
+      ...conversions.flatMap(({ conversion }) => conversion.diagnostics),
+    ]) {
+      // What is wrong for one platform mostly is for all.
+      if (told.has(`${code} ${message}`)) continue;
+      told.add(`${code} ${message}`);
+      this.#progress({ kind: 'warning', code, message, ...(hint !== undefined && { hint }) });
+    }
+    return conversions;
+  }
+
+  async #convert(input: BuildInput, images: BaseImages, platform: Platform): Promise<Conversion> {
     const conversion = await convertBuild(this.request, input, {
       ...this.#call,
+      platform,
       resolveImage: (reference, platform, call) =>
         inVertex(
           `[internal] load metadata for ${formatReference(reference)}`,
@@ -160,19 +196,18 @@ class EmbeddedBuild {
         ),
     });
     failOnErrors(conversion.diagnostics);
-    for (const { code, message, hint } of [...input.warnings, ...conversion.diagnostics]) {
-      this.#progress({ kind: 'warning', code, message, ...(hint !== undefined && { hint }) });
-    }
     return conversion;
   }
 
   #solve(
-    conversion: Conversion,
+    conversions: Conversions,
     worker: EmbeddedWorker,
     sources: readonly RecordSource[],
   ): Promise<SolveOutcome<SolverResult>> {
-    if (!conversion.root) return Promise.resolve({ results: [], records: [], observed: [], steps: [] });
-    return solve([conversion.root], {
+    const [{ conversion }] = conversions;
+    const roots = conversions.flatMap((each) => each.conversion.root ?? []);
+    if (roots.length === 0) return Promise.resolve({ results: [], records: [], observed: [], steps: [] });
+    return solve(roots, {
       ...this.#call,
       worker,
       sources,
@@ -187,6 +222,18 @@ class EmbeddedBuild {
     this.#disposables.push(disposable);
     return disposable;
   }
+}
+
+/** Results come in the order of the conversions that have a root. */
+function platformBuilds(conversions: Conversions, solved: SolveOutcome<SolverResult>): readonly PlatformBuild[] {
+  let index = 0;
+  return conversions.map(({ platform, conversion }) => {
+    if (!conversion.root) return { platform, conversion, records: [] };
+    const result = solved.results[index];
+    const record = solved.records[index];
+    index++;
+    return { platform, conversion, records: record ? [record] : [], ...(result !== undefined && { result }) };
+  });
 }
 
 function diffIdsOf(result: SolverResult) {

@@ -18,6 +18,7 @@ import type { VertexEvent } from '../../progress/event';
 import type { Remote } from '../../solver/contract';
 import type { BuildOutcome, BuildRequest, ImageOutput } from '../contract';
 import type { Delivery } from './deliver';
+import { writePlatformOutput, type PlatformImage } from './platform-outputs';
 import { inVertex } from './progress-vertex';
 
 /** What a build made, ready to be written. */
@@ -31,8 +32,15 @@ export interface BuiltImage {
 type Written = Pick<BuildOutcome, 'image' | 'config'>;
 
 /** Writes all outputs at once. Without any, the image is only described: its layers stay in the local state. */
-export async function writeOutputs(image: BuiltImage, delivery: Delivery): Promise<Written> {
+export async function writeOutputs(images: readonly PlatformImage[], delivery: Delivery): Promise<Written> {
   const { outputs } = delivery.request;
+  const [image] = images;
+  if (image === undefined) throw new Error('a build is for at least one platform');
+  if (images.length > 1) {
+    const indexes = await Promise.all(outputs.map((output) => writePlatformOutput(images, output, delivery)));
+    const index = indexes.find((each) => each !== undefined);
+    return index ? { image: index } : {};
+  }
   const written = await Promise.all(outputs.map((output) => writeOutput(image, output, delivery)));
   const found = written.find((each) => each !== undefined);
   return found ? { image: found.manifest, config: { digest: found.config.digest, value: image.config } } : {};
@@ -68,7 +76,7 @@ function writeOutput(image: BuiltImage, output: ImageOutput, delivery: Delivery)
 
 type OutputOf<T extends ImageOutput['type']> = Extract<ImageOutput, { readonly type: T }>;
 
-async function describeOnly(
+export async function describeOnly(
   image: BuiltImage,
   output: OutputOf<'image'>,
   { request }: Delivery,
@@ -131,13 +139,14 @@ function sharedRepository(reference: Reference, others: readonly (Reference | un
   return found?.repository;
 }
 
-function writeTo(
+export function writeTo(
   parts: { readonly config: ImageConfig; readonly remote: Remote },
   store: ContentStore,
   context: {
     readonly output: { readonly ociMediaTypes: boolean };
     readonly tags: readonly string[];
-    readonly vertex: VertexEvent;
+    /** Whose progress it is; without it, none is told. */
+    readonly vertex?: VertexEvent;
     readonly delivery: Delivery;
     readonly mountFrom?: string | undefined;
   },
@@ -147,6 +156,7 @@ function writeTo(
   const status = (layer: Descriptor, current: number, completed?: number): void => {
     const begun = started.get(layer.digest) ?? delivery.now();
     started.set(layer.digest, begun);
+    if (vertex === undefined) return;
     delivery.progress({
       kind: 'status',
       vertex: vertex.digest,
@@ -202,7 +212,7 @@ function writeLayout(image: BuiltImage, output: OutputOf<'oci' | 'docker'>, deli
 }
 
 /** Unpacked aside first, so that a failure leaves the directory as it was; then its files join what is there. */
-async function writeDirectory(snapshot: Snapshot, destination: string, delivery: Delivery): Promise<void> {
+export async function writeDirectory(snapshot: Snapshot, destination: string, delivery: Delivery): Promise<void> {
   await mkdir(dirname(destination), { recursive: true });
   const aside = await mkdtemp(join(dirname(destination), '.nxrc-'));
   try {
@@ -214,7 +224,7 @@ async function writeDirectory(snapshot: Snapshot, destination: string, delivery:
   }
 }
 
-async function imageParts(
+export async function imageParts(
   image: BuiltImage,
   compression?: CompressionOptions,
   force?: boolean,
@@ -236,7 +246,7 @@ function archiveOptions(delivery: Delivery, { forDocker }: { readonly forDocker:
 }
 
 /** Tags by repository: its first reference and all tags in it. */
-function byRepository(tags: readonly Reference[]): readonly (readonly [Reference, readonly string[]])[] {
+export function byRepository(tags: readonly Reference[]): readonly (readonly [Reference, readonly string[]])[] {
   const groups = new Map<string, { readonly first: Reference; readonly tags: string[] }>();
   for (const reference of tags) {
     const key = `${reference.host}/${reference.repository}`;

@@ -1,5 +1,6 @@
 import type { ExportableRecord } from '../../cache/exportable-record';
 import { recordsBottomUp } from '../../cache/exportable-record';
+import { referenceInStore } from '../../cache/location';
 import type { CallOptions, ContentStore } from '../../content/contract';
 import { isCodedError } from '../../diagnostics/coded-error';
 import { Limiter } from '../../content/limiter';
@@ -14,7 +15,6 @@ import type { SolveOutcome } from '../../solver/solve';
 import type { BuildRequest, CacheExportReport, StageCache } from '../contract';
 import { exportToTarget, type CacheExportOptions } from './cache-exports';
 import { stageStore, type Uploads } from './stage-store';
-import { referenceInStore } from '../../cache/location';
 
 /** Stages that are written at a time. */
 const concurrentStages = 2;

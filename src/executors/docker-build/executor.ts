@@ -41,7 +41,7 @@ export default async function dockerBuild(
         terminalSize: () => (stdout.isTTY ? { columns: stdout.columns, rows: stdout.rows } : defaultTerminalSize),
         isVerbose: context.isVerbose,
         signal: interruption.signal,
-        createEngine: (plan) => engineFor(plan, env),
+        createEngine: (plan) => engineFor(plan, env, interruption.signal),
       },
     );
   } finally {
@@ -49,9 +49,10 @@ export default async function dockerBuild(
   }
 }
 
-function engineFor(plan: BuildPlan, env: NodeJS.ProcessEnv): Engine {
-  const { stageRefs, stateDirectory } = plan;
-  const engine = createEngine({ choice: plan.engine, env, stateDirectory });
+async function engineFor(plan: BuildPlan, env: NodeJS.ProcessEnv, signal: AbortSignal): Promise<Engine> {
+  const { builder, stageRefs, stateDirectory } = plan;
+  const named = builder === undefined ? {} : { builder };
+  const engine = await createEngine({ choice: plan.engine, env, stateDirectory, signal, ...named });
   if (stageRefs === undefined) return engine;
   return new StageRefEngine(engine, { ...stageRefs, env, homeDirectory: homedir(), stateDirectory, now: Date.now });
 }

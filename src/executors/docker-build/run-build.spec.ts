@@ -46,7 +46,7 @@ async function rig(
           terminalSize: () => ({ columns: 80, rows: 24 }),
           isVerbose: false,
           signal,
-          createEngine: () => ({ name: 'embedded', build }),
+          createEngine: () => Promise.resolve({ name: 'embedded', build }),
         },
       );
       return { success, output };

@@ -21,7 +21,7 @@ export interface BuildHost {
   readonly terminalSize: () => TerminalSize;
   readonly isVerbose: boolean;
   readonly signal: AbortSignal;
-  readonly createEngine: (plan: BuildPlan) => Engine;
+  readonly createEngine: (plan: BuildPlan) => Promise<Engine>;
 }
 
 /** Checks options, builds, prints, writes the metadata file. Never throws: what goes wrong is printed. */
@@ -74,7 +74,8 @@ async function build(
     redact,
   });
   try {
-    return await host.createEngine(plan).build(plan.request, { progress: printer.sink, signal: host.signal });
+    const engine = await host.createEngine(plan);
+    return await engine.build(plan.request, { progress: printer.sink, signal: host.signal });
   } finally {
     printer.close();
   }

@@ -1,0 +1,48 @@
+import { readFile } from 'node:fs/promises';
+import type { Descriptor } from '../../oci/descriptor';
+import { isDigest } from '../../oci/digest';
+import { mediaTypes } from '../../oci/media-types';
+import type { BuildOutcome } from '../contract';
+import { mainTargetName } from './solve-target';
+
+type Metadata = Readonly<Record<string, unknown>>;
+
+/** What buildx or buildctl wrote of a build; nothing if it wrote nothing. A bake has an object for each target. */
+export async function readBuildMetadata(path: string): Promise<Metadata> {
+  const text = await readFile(path, 'utf8').catch((error: unknown) => {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return '{}';
+    throw error;
+  });
+  const value = JSON.parse(text === '' ? '{}' : text) as Metadata;
+  const main = value[mainTargetName];
+  if (typeof main !== 'object' || main === null) return withCacheManifest(value);
+  const shared = Object.entries(value).filter(([key]) => key.startsWith('buildx.'));
+  return withCacheManifest({ ...Object.fromEntries(shared), ...main });
+}
+
+/** buildx passes the descriptor on as the text that BuildKit gave. */
+function withCacheManifest(metadata: Metadata): Metadata {
+  const value = metadata['cache.manifest'];
+  return typeof value === 'string' ? { ...metadata, 'cache.manifest': JSON.parse(value) as unknown } : metadata;
+}
+
+/** The image and its config, from buildx's keys. */
+export function imageOf(metadata: Metadata): Pick<BuildOutcome, 'image' | 'config'> {
+  const digest = metadata['containerimage.digest'];
+  const config = metadata['containerimage.config.digest'];
+  const descriptor = metadata['containerimage.descriptor'] as Partial<Descriptor> | undefined;
+  if (!isDigest(digest)) return {};
+  const { mediaType = mediaTypes.ociManifest, size = 0 } = descriptor ?? {};
+  return {
+    image: { mediaType, digest, size },
+    ...(isDigest(config) && { config: { digest: config } }),
+  };
+}
+
+/** The manifest of the exported cache, where BuildKit tells it. */
+export function cacheManifestOf(metadata: Metadata): Descriptor | undefined {
+  const value = metadata['cache.manifest'];
+  if (typeof value !== 'object' || value === null) return undefined;
+  const { mediaType, digest, size } = value as Partial<Descriptor>;
+  return isDigest(digest) && mediaType !== undefined && size !== undefined ? { mediaType, digest, size } : undefined;
+}

@@ -1,0 +1,146 @@
+import { unreachable } from '../../diagnostics/unreachable';
+import { formatPlatform } from '../../oci/platform';
+import { formatReference } from '../../oci/reference';
+import type { BuildContext, BuildRequest, ImageOutput } from '../contract';
+import {
+  attestationText,
+  cacheSourceText,
+  cacheTargetText,
+  outputText,
+  secretText,
+  sshText,
+  type OutputTextOptions,
+} from './attribute-text';
+
+/** One target of a solve in the words of buildx, whatever command it is given to. */
+export interface SolveTarget {
+  readonly name: string;
+  readonly context: string;
+  readonly dockerfile: string;
+  readonly target?: string;
+  readonly args: Readonly<Record<string, string>>;
+  readonly contexts: Readonly<Record<string, string>>;
+  readonly tags: readonly string[];
+  readonly labels: Readonly<Record<string, string>>;
+  readonly annotations: Readonly<Record<string, string>>;
+  readonly platforms: readonly string[];
+  readonly cacheFrom: readonly string[];
+  readonly cacheTo: readonly string[];
+  readonly outputs: readonly string[];
+  readonly secrets: readonly string[];
+  readonly ssh: readonly string[];
+  readonly network: 'default' | 'host' | 'none';
+  readonly noCache: boolean;
+  readonly noCacheFilter: readonly string[];
+  readonly pull: boolean;
+  /** `host=address`. */
+  readonly extraHosts: readonly (readonly [string, string])[];
+  /** `name=soft:hard`. */
+  readonly ulimits: readonly string[];
+  readonly shmSizeBytes?: number;
+  readonly cgroupParent?: string;
+  readonly attestations: readonly string[];
+  readonly allow: readonly string[];
+}
+
+/** Name of the target that the request is about; the others are stages. */
+export const mainTargetName = 'nxrc-image';
+
+/** What all names of targets begin with: they stand in the names of vertices, where no stage should look like one. */
+export const targetPrefix = 'nxrc-';
+
+export interface SolveTargetOptions {
+  /** Whether files can get `SOURCE_DATE_EPOCH` as their time; the image store of docker cannot do that. */
+  readonly canRewriteTimestamps: boolean;
+}
+
+/** The targets of one solve: the image, and a stage for each cache that is exported besides. */
+export function solveTargets(request: BuildRequest, options: SolveTargetOptions): readonly SolveTarget[] {
+  const main = mainTarget(request, options);
+  const aside = { tags: [], annotations: {}, attestations: [], cacheTo: [] };
+  const stages = (request.stageCaches ?? [])
+    .filter(({ state }) => state !== 'exists')
+    .map(({ stage, target }): SolveTarget => ({
+      ...main,
+      ...aside,
+      name: `${targetPrefix}stage-${stage}`,
+      target: String(stage),
+      cacheTo: [cacheTargetText(target)],
+      outputs: ['type=cacheonly'],
+    }));
+  const { imageRef } = request;
+  if (imageRef === undefined) return [main, ...stages];
+  const first = request.outputs.find((output) => output.type === 'image');
+  const pushed: ImageOutput = { ...(first ?? { type: 'image', ociMediaTypes: true }), push: true };
+  const ref: SolveTarget = {
+    ...main,
+    name: `${targetPrefix}ref`,
+    tags: [formatReference(imageRef.reference)],
+    cacheTo: [],
+    outputs: [outputText(pushed, outputOptions(request, options))],
+  };
+  return [main, ...stages, ref];
+}
+
+function mainTarget(request: BuildRequest, options: SolveTargetOptions): SolveTarget {
+  const { sourceDateEpoch, target, shmSizeBytes, cgroupParent, noCache } = request;
+  return {
+    name: mainTargetName,
+    context: request.context,
+    dockerfile: request.dockerfile.path,
+    ...(target !== undefined && { target }),
+    args: {
+      ...request.buildArgs,
+      ...(sourceDateEpoch !== undefined && { SOURCE_DATE_EPOCH: String(sourceDateEpoch) }),
+    },
+    contexts: Object.fromEntries(
+      Object.entries(request.buildContexts).map(([name, context]) => [name, contextText(context)]),
+    ),
+    tags: request.tags.map(formatReference),
+    labels: request.labels,
+    annotations: request.annotations,
+    platforms: request.platforms.map(formatPlatform),
+    cacheFrom: request.cacheFrom.map(cacheSourceText),
+    cacheTo: request.cacheTo.map(cacheTargetText),
+    outputs: request.outputs.map((output) => outputText(output, outputOptions(request, options))),
+    secrets: request.secrets.map(secretText),
+    ssh: request.ssh.map(sshText),
+    network: request.network,
+    noCache: noCache === true,
+    noCacheFilter: typeof noCache === 'boolean' ? [] : noCache,
+    pull: request.pull,
+    extraHosts: request.extraHosts.map(({ host, ip }) => [host, ip]),
+    ulimits: request.ulimits.map(({ name, soft, hard }) => `${name}=${soft}:${hard}`),
+    ...(shmSizeBytes !== undefined && { shmSizeBytes }),
+    ...(cgroupParent !== undefined && { cgroupParent }),
+    attestations: (request.attestations ?? []).map(attestationText),
+    allow: [...new Set([...(request.allow ?? []), ...(request.network === 'host' ? ['network.host'] : [])])],
+  };
+}
+
+/** What a request says of all of its outputs. Loopback registries need no mention: BuildKit, too, tries plain HTTP there. */
+export function outputOptions(
+  { tags, insecureRegistries, sourceDateEpoch }: BuildRequest,
+  { canRewriteTimestamps }: SolveTargetOptions,
+): OutputTextOptions {
+  return {
+    insecure: tags.some(({ host }) => insecureRegistries.includes(host)),
+    rewriteTimestamp: canRewriteTimestamps && sourceDateEpoch !== undefined,
+  };
+}
+
+function contextText(context: BuildContext): string {
+  switch (context.type) {
+    case 'directory':
+      return context.directory;
+    case 'image':
+      return `docker-image://${formatReference(context.reference)}`;
+    case 'oci-layout': {
+      const tag = context.tag === undefined ? '' : `:${context.tag}`;
+      const digest = context.digest === undefined ? '' : `@${context.digest}`;
+      return `oci-layout://${context.directory}${tag}${digest}`;
+    }
+    default:
+      return unreachable(context);
+  }
+}
