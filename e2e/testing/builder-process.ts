@@ -39,18 +39,20 @@ async function main(job: BuilderJob): Promise<void> {
       isVerbose: false,
       signal: interruption.signal,
       createEngine: ({ stateDirectory }) =>
-        Promise.resolve(new EmbeddedEngine({
-          stateDirectory,
-          env: process.env,
-          homeDirectory: homedir(),
-          now: Date.now,
-          createSandbox: (directory, layers) =>
-            createSandbox({
-              stateDirectory: directory,
-              layers,
-              ...(job.runtime === undefined ? {} : { prefer: job.runtime }),
-            })),
-        }),
+        Promise.resolve(
+          new EmbeddedEngine({
+            stateDirectory,
+            env: process.env,
+            homeDirectory: homedir(),
+            now: Date.now,
+            createSandbox: (directory, layers) =>
+              createSandbox({
+                stateDirectory: directory,
+                layers,
+                ...(job.runtime === undefined ? {} : { prefer: job.runtime }),
+              }),
+          }),
+        ),
     },
   );
   process.exitCode = success ? 0 : 1;
