@@ -15,6 +15,8 @@ RUN --mount=type=magic true
 ENV
 SHELL bash
 ADD alone
+ADD --checksum=md5:abc https://example.com/file /
+EXPOSE http
 NONSENSE here
 LABEL "unclosed
 ONBUILD FROM scratch
@@ -39,14 +41,15 @@ test('a Dockerfile with ten mistakes prints ten diagnostics and starts nothing',
   const lines = [...output.matchAll(/Dockerfile\.wrong:(\d+):\d+: error/g)].map(([, line]) => Number(line));
   assert.deepEqual(
     [...new Set(lines)].sort((a, b) => a - b),
-    [3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13],
+    [3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15],
     output,
   );
   assert.ok(!existsSync(state), 'a directory of state was made');
 });
 
-test('mistakes in options are told all at once', async () => {
+test('mistakes in options and in the Dockerfile are told all at once', async () => {
   const nx = await workspace();
+  await writeFile(join(nx.root, 'apps/api/Dockerfile.port'), 'FROM scratch\nEXPOSE http\n');
   const state = join(nx.directory, 'untouched');
   const wrong = [
     '--shmSize=huge',
@@ -54,10 +57,11 @@ test('mistakes in options are told all at once', async () => {
     '--cacheTo=mode=max',
     '--secrets=src=not-there',
     '--ulimits=many',
+    '--file=apps/api/Dockerfile.port',
   ];
   const { code, output } = await nx.nx(build(state, ...wrong), { REGISTRY: '127.0.0.1:1' });
   assert.notEqual(code, 0, output);
-  for (const option of ['shmSize', 'platform', 'cacheTo[0]', 'secrets[0]', 'ulimits[0]']) {
+  for (const option of ['shmSize', 'platform', 'cacheTo[0]', 'secrets[0]', 'ulimits[0]', 'Dockerfile.port:2:8']) {
     assert.ok(output.includes(option), `${option} in ${output}`);
   }
   assert.ok(!existsSync(state), 'a directory of state was made');

@@ -1,3 +1,4 @@
+import type { CheckMode } from './conversion';
 import type { ContextPaths } from './context-paths';
 import { mainContextName } from './context-paths';
 import type { DraftEdge, GraphBuilder } from './graph';
@@ -10,6 +11,8 @@ export interface BuildState {
   readonly reporter: Reporter;
   readonly graph: GraphBuilder;
   readonly contextPaths: ContextPaths;
+  /** Given where base images are unknown and only mistakes count. */
+  readonly check?: CheckMode;
 }
 
 /** The main build context: one vertex, however often it is used. */

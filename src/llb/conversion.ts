@@ -48,8 +48,19 @@ export interface ResolvedImage {
   readonly config: ImageConfig;
 }
 
+/** A conversion that is only to find mistakes, without any base image. */
+export interface CheckMode {
+  /**
+   * Whether something that the conversion goes by is missing, as it has a mistake itself: instructions that cannot be
+   * parsed, options that cannot be read. Then nothing is said about lines with variables.
+   */
+  readonly isIncomplete: boolean;
+}
+
 export interface ConvertOptions {
   readonly signal?: AbortSignal;
+  /** Convert as much as possible whatever is wrong, with images that nobody knows: `checkDockerfile`. */
+  readonly check?: CheckMode;
   /** Asked at most once for each reference and platform; several calls run at the same time. */
   resolveImage(
     reference: Reference,

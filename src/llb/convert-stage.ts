@@ -31,9 +31,25 @@ export function convertStage(node: StageNode, options: ConvertStageOptions): voi
   if (state === undefined || platform === undefined) return;
   for (const step of node.steps) {
     if (!sourcesAreReady(step, options.build)) continue;
+    const { reporter } = options.build;
+    const before = reporter.diagnostics.length;
     convertStep({ ...options, node, platform, state, step });
+    if (isDoubtful(step, node, options.build)) reporter.dropFrom(before);
   }
   node.state = state;
+}
+
+/** Whether what is said about a step depends on variables that only a base image has, or that a mistake left unset. */
+function isDoubtful({ instruction }: PlannedStep, node: StageNode, { check, reporter }: BuildState): boolean {
+  if (check === undefined) return false;
+  // The text of here-documents is in the file only.
+  if (!hasVariables(instruction.source) && !hasVariables(reporter.textOf(instruction.range))) return false;
+  return check.isIncomplete || rootOf(node).resolved?.baseImage !== undefined;
+}
+
+/** Whether a text of the Dockerfile may refer to variables. */
+export function hasVariables(text: string): boolean {
+  return text.includes('$');
 }
 
 function convertStep(context: StepContext): void {

@@ -5,7 +5,7 @@ import type { ImageConfig } from '../oci/image-config';
 import type { BuildState } from './build-state';
 import { ContextPaths } from './context-paths';
 import type { Conversion, ConvertedStage, ConvertOptions, ConvertRequest } from './conversion';
-import { convertStage, openSource } from './convert-stage';
+import { convertStage, hasVariables, openSource } from './convert-stage';
 import { GraphBuilder, GraphFreezer } from './graph';
 import { withConfig } from './image-draft';
 import type { Edge, LocalSource, Vertex } from './operation';
@@ -28,8 +28,16 @@ export async function convertDockerfile(request: ConvertRequest, options: Conver
   const settings = resolveSettings(request, reporter);
   const plan = planStages(settings, reporter);
   const { target } = plan;
-  if (target === undefined || hasErrors(reporter.diagnostics)) return failed(reporter);
-  const build: BuildState = { settings, reporter, graph: new GraphBuilder(), contextPaths: new ContextPaths() };
+  const { check } = options;
+  if (check?.isIncomplete) reporter.dropFrom(0, ({ location }) => hasVariables(location?.lineText ?? ''));
+  if (target === undefined || (!check && hasErrors(reporter.diagnostics))) return failed(reporter);
+  const build: BuildState = {
+    settings,
+    reporter,
+    graph: new GraphBuilder(),
+    contextPaths: new ContextPaths(),
+    ...(check && { check }),
+  };
   const naming = new StageNaming({
     isSingleStage: plan.isSingleStage,
     showPlatforms: request.multiPlatform ?? false,

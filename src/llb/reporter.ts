@@ -28,6 +28,17 @@ export class Reporter {
     this.#diagnostics.push(...diagnostics);
   }
 
+  /** Takes back those that `matches`, of what was added after the first `count`. */
+  dropFrom(count: number, matches: (diagnostic: Diagnostic) => boolean = () => true): void {
+    const kept = this.#diagnostics.slice(count).filter((diagnostic) => !matches(diagnostic));
+    this.#diagnostics.splice(count, Infinity, ...kept);
+  }
+
+  /** The lines of a range as they stand in the file. */
+  textOf({ line, endLine }: InstructionRange): string {
+    return this.#lines.slice(line - 1, endLine).join('\n');
+  }
+
   error(finding: Finding): void {
     this.#add('error', finding);
   }

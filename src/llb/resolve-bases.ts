@@ -46,7 +46,9 @@ export class BaseResolver {
       const start = this.#plan(node);
       return start === undefined ? [] : [{ node, start }];
     });
-    if (starts.length < open.length) return;
+    const { check } = this.options.build;
+    if (check) for (const node of open) node.resolved = unknownBase(this.#platformOf(node));
+    else if (starts.length < open.length) return;
     await Promise.all(
       starts.map(async ({ node, start }) => {
         node.resolved = await start();
@@ -54,10 +56,14 @@ export class BaseResolver {
     );
   }
 
+  #platformOf(node: StageNode): Platform {
+    return node.platform ?? this.options.build.settings.platform;
+  }
+
   /** What to do for one node; undefined, and reported, where its name is no good. */
   #plan(node: StageNode): StartResolving | undefined {
     const { settings } = this.options.build;
-    const platform = node.platform ?? settings.platform;
+    const platform = this.#platformOf(node);
     if (node.replacement !== undefined) return this.#planContext(node, node.replacement, platform);
     if (node.baseName === scratchName) return ready(withoutImage(undefined, settings.platform));
     const reference = this.#parse(node, node.baseName);
@@ -189,6 +195,11 @@ type StartResolving = () => Promise<ResolvedBase>;
 
 function ready(base: ResolvedBase): StartResolving {
   return () => Promise.resolve(base);
+}
+
+/** A base whose name is no good, where the rest is to be checked all the same. */
+function unknownBase(platform: Platform): ResolvedBase {
+  return { ...withoutImage(undefined, platform), baseImage: emptyImage(platform) };
 }
 
 function withoutImage(edge: ResolvedBase['edge'], platform: Platform): ResolvedBase {

@@ -7,7 +7,8 @@ import { DirectoryStore } from '../content/directory-store';
 import { CodedError } from '../diagnostics/coded-error';
 import type { BuildRequest, CacheSource } from '../engine/contract';
 import { BaseImages } from '../engine/embedded/base-images';
-import { failOnErrors, layoutStore, readBuildInput, type BuildInput } from '../engine/embedded/build-input';
+import { failOnErrors, layoutStore, type BuildInput } from '../engine/embedded/build-input';
+import { readCheckedInput } from '../engine/embedded/check-input';
 import { convertBuild } from '../engine/embedded/convert-build';
 import { HttpSources } from '../engine/embedded/http-source';
 import { RegistryStores } from '../engine/embedded/registry-stores';
@@ -42,7 +43,7 @@ export class ProbeSession implements AsyncDisposable {
   /** Rejects with `BUILD_INPUT_INVALID` where the request cannot be built. */
   static async open(request: BuildRequest, settings: ProbeSettings, options: CallOptions): Promise<ProbeSession> {
     const { env } = settings;
-    const input = await readBuildInput(request);
+    const input = await readCheckedInput(request);
     const temporary = await mkdtemp(join(tmpdir(), 'nxrc-probe-'));
     const registries = await RegistryStores.open({ ...settings, insecure: request.insecureRegistries });
     const state = stateLayout(settings.stateDirectory);

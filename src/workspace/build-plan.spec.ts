@@ -304,3 +304,16 @@ test('cache is a repository, and what goes with it needs it', async (t) => {
   const verify = 'blob' as 'blobs';
   assert.deepEqual(await hints({ cache: 'ghcr.io/acme/cache', verify }, invocation), ['did you mean "blobs"?']);
 });
+
+test('mistakes in the Dockerfile stand beside those in options, unless BuildKit is to read it', async (t) => {
+  const invocation = await workspace(t);
+  const file = join(invocation.workspaceRoot, 'Dockerfile.wrong');
+  await writeFile(file, 'FROM scratch\nEXPOSE http\nCOPY alone\n');
+  const wrong = { file: 'Dockerfile.wrong', shmSize: 'huge' };
+  assert.deepEqual(await mistakes(wrong, invocation), [
+    'shmSize OPTION_INVALID',
+    `${file} DOCKERFILE_PORT`,
+    `${file} DOCKERFILE_ARGUMENTS`,
+  ]);
+  assert.deepEqual(await mistakes({ ...wrong, engine: 'buildkit' }, invocation), ['shmSize OPTION_INVALID']);
+});

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { Diagnostic } from '../diagnostics/diagnostic';
 import { hasErrors } from '../diagnostics/diagnostic';
 import type { BuildRequest } from '../engine/contract';
+import { findFileMistakes } from '../engine/embedded/check-input';
 import { unsupportedByEmbedded } from '../engine/supported-options';
 import { formatReference, type Reference } from '../oci/reference';
 import type { StageRefSettings } from '../stage-refs/contract';
@@ -75,7 +76,11 @@ export async function planBuild(given: DockerBuildOptions, invocation: Invocatio
     }
   }
   const stageRefs = readStageRefs(options, request?.outputs ?? [], mistakes);
-  if (request === undefined || hasErrors(mistakes.diagnostics)) return { ok: false, diagnostics: mistakes.diagnostics };
+  if (request === undefined || hasErrors(mistakes.diagnostics)) {
+    // The engine finds them, too, but would not be asked; with BuildKit as the engine they are BuildKit's to find.
+    if (request !== undefined && engine !== 'buildkit') mistakes.addAll(await findFileMistakes(request));
+    return { ok: false, diagnostics: mistakes.diagnostics };
+  }
   return {
     ok: true,
     warnings: mistakes.diagnostics,

@@ -6,6 +6,7 @@ import { hasErrors, type Diagnostic } from '../../diagnostics/diagnostic';
 import type { Dockerfile } from '../../dockerfile/ast';
 import { IGNORE_FILE_NAME, ignoreFileFor, parseIgnoreFile } from '../../dockerfile/ignore-file';
 import { createIgnoreMatcher } from '../../dockerfile/ignore-matcher';
+import { lintDockerfile } from '../../dockerfile/lint';
 import { parseDockerfile } from '../../dockerfile/parse';
 import type { NamedContext } from '../../llb/conversion';
 import { mainContextName } from '../../llb/context-paths';
@@ -37,17 +38,18 @@ export interface BuildInput {
   readonly directories: ReadonlyMap<string, string>;
   /** OCI layouts by the reference that stands for them. */
   readonly layouts: ReadonlyMap<string, LayoutContext>;
-  readonly warnings: readonly Diagnostic[];
+  /** What is wrong with the Dockerfile's syntax and with ignore files, and what the linter says. */
+  readonly diagnostics: readonly Diagnostic[];
 }
 
-/** Parses the Dockerfile and the ignore files. Fails with `BUILD_INPUT_INVALID`, all mistakes at once. */
+/** Parses the Dockerfile and the ignore files. Mistakes in them are in the input: `readCheckedInput` fails for them. */
 export async function readBuildInput(request: BuildRequest): Promise<BuildInput> {
   const { dockerfile, diagnostics } = parseDockerfile(request.dockerfile);
   const ignoreFile = await readIgnoreFile([
     ignoreFileFor(request.dockerfile.path),
     join(request.context, IGNORE_FILE_NAME),
   ]);
-  const found = [...diagnostics];
+  const found = [...diagnostics, ...lint(dockerfile)];
   const read = (file: IgnoreFile | undefined): readonly string[] => {
     if (!file) return [];
     const patterns = parseIgnoreFile(file.text);
@@ -77,8 +79,7 @@ export async function readBuildInput(request: BuildRequest): Promise<BuildInput>
       }
     }
   }
-  failOnErrors(found);
-  return { dockerfile, excludePatterns, contexts, directories, layouts, warnings: found };
+  return { dockerfile, excludePatterns, contexts, directories, layouts, diagnostics: found };
 }
 
 /** The store of a reference that stands for an OCI layout. */
@@ -100,6 +101,13 @@ export function failOnErrors(diagnostics: readonly Diagnostic[]): void {
   );
 }
 
+/** Without the rule for undefined variables, unless it is an error: the conversion warns of them, and knows the base. */
+function lint(dockerfile: Dockerfile): readonly Diagnostic[] {
+  return lintDockerfile(dockerfile).filter(
+    ({ code, severity }) => code !== 'DOCKERFILE_UNDEFINED_VAR' || severity === 'error',
+  );
+}
+
 interface IgnoreFile {
   readonly path: string;
   readonly text: string;
@@ -111,7 +119,7 @@ async function readIgnoreFile(paths: readonly string[]): Promise<IgnoreFile | un
     try {
       return { path, text: await readFile(path, 'utf8') };
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+      if (!['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error;
     }
   }
   return undefined;

@@ -1,5 +1,5 @@
 import { convertDockerfile } from '../../llb/convert';
-import type { Conversion, ConvertOptions } from '../../llb/conversion';
+import type { Conversion, ConvertOptions, ConvertRequest } from '../../llb/conversion';
 import { hostPlatform, type Platform } from '../../oci/platform';
 import type { BuildRequest } from '../contract';
 import type { BuildInput } from './build-input';
@@ -14,33 +14,38 @@ export function targetPlatforms(request: BuildRequest): readonly Platform[] {
   return request.platforms.length > 0 ? request.platforms : [buildPlatform()];
 }
 
-/** The graph of a request for one of its platforms, the first if none is named. Diagnostics of the Dockerfile are in the conversion; it throws what `resolveImage` throws. */
+/**
+ * The graph of a request for one of its platforms, the first if none is named. Diagnostics of the Dockerfile are in the
+ * conversion; it throws what `resolveImage` throws.
+ */
 export function convertBuild(
   request: BuildRequest,
   input: BuildInput,
   options: ConvertOptions & { readonly platform?: Platform },
 ): Promise<Conversion> {
-  return convertDockerfile(
-    {
-      dockerfile: input.dockerfile,
-      buildArgs: request.buildArgs,
-      platform: options.platform ?? targetPlatform(request),
-      multiPlatform: request.platforms.length > 1,
-      buildPlatform: buildPlatform(),
-      excludePatterns: input.excludePatterns,
-      contexts: input.contexts,
-      labels: request.labels,
-      noCache: request.noCache,
-      network: request.network,
-      extraHosts: request.extraHosts,
-      ulimits: request.ulimits,
-      ...(request.target !== undefined && { target: request.target }),
-      ...(request.shmSizeBytes !== undefined && { shmSizeBytes: request.shmSizeBytes }),
-      ...(request.cgroupParent !== undefined && { cgroupParent: request.cgroupParent }),
-      ...(request.sourceDateEpoch !== undefined && { sourceDateEpoch: request.sourceDateEpoch }),
-    },
-    options,
-  );
+  return convertDockerfile(convertRequest(request, input, options.platform ?? targetPlatform(request)), options);
+}
+
+/** What of the request and its input the conversion goes by. */
+export function convertRequest(request: BuildRequest, input: BuildInput, platform: Platform): ConvertRequest {
+  return {
+    dockerfile: input.dockerfile,
+    buildArgs: request.buildArgs,
+    platform,
+    multiPlatform: request.platforms.length > 1,
+    buildPlatform: buildPlatform(),
+    excludePatterns: input.excludePatterns,
+    contexts: input.contexts,
+    labels: request.labels,
+    noCache: request.noCache,
+    network: request.network,
+    extraHosts: request.extraHosts,
+    ulimits: request.ulimits,
+    ...(request.target !== undefined && { target: request.target }),
+    ...(request.shmSizeBytes !== undefined && { shmSizeBytes: request.shmSizeBytes }),
+    ...(request.cgroupParent !== undefined && { cgroupParent: request.cgroupParent }),
+    ...(request.sourceDateEpoch !== undefined && { sourceDateEpoch: request.sourceDateEpoch }),
+  };
 }
 
 function buildPlatform(): Platform {

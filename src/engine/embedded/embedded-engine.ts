@@ -12,11 +12,11 @@ import { solve, type SolveOutcome } from '../../solver/solve';
 import { FileLayerStore } from '../../builder/layers/layer-store';
 import type { Layer } from '../../builder/contract';
 import type { BuildOutcome, BuildRequest, CacheSource, Engine, EngineOptions } from '../contract';
-import { unsupportedByEmbedded } from '../supported-options';
 import { BaseImages } from './base-images';
-import { failOnErrors, layoutStore, readBuildInput, type BuildInput } from './build-input';
+import { failOnErrors, layoutStore, type BuildInput } from './build-input';
 import { importCaches } from './cache-imports';
 import { CacheMounts } from './cache-mounts';
+import { readCheckedInput } from './check-input';
 import { convertBuild, targetPlatforms } from './convert-build';
 import { deliver, type PlatformBuild } from './deliver';
 import { refuseForeignRuns } from './foreign-runs';
@@ -93,8 +93,7 @@ class EmbeddedBuild {
     const { request, settings } = this;
     const { env, now } = settings;
     const state = stateLayout(settings.stateDirectory);
-    failOnErrors(unsupportedByEmbedded(request));
-    const input = await readBuildInput(request);
+    const input = await readCheckedInput(request);
     const secrets = await SecretValues.read(request.secrets, env);
     await mkdir(state.temporary, { recursive: true });
     const registries = this.#own(await RegistryStores.open({ ...settings, insecure: request.insecureRegistries }));
@@ -172,10 +171,11 @@ class EmbeddedBuild {
     });
     const conversions: Conversions = [await convert(first), ...(await Promise.all(rest.map(convert)))];
     const told = new Set<string>();
-    for (const { code, message, hint } of [
-      ...input.warnings,
+    for (const { code, message: text, hint, location } of [
+      ...input.diagnostics,
       ...conversions.flatMap(({ conversion }) => conversion.diagnostics),
     ]) {
+      const message = location?.line === undefined ? text : `line ${location.line}: ${text}`;
       // What is wrong for one platform mostly is for all.
       if (told.has(`${code} ${message}`)) continue;
       told.add(`${code} ${message}`);
