@@ -1,3 +1,5 @@
+import { isCodedError } from '../diagnostics/coded-error';
+import { formatDiagnostics } from '../diagnostics/format-diagnostics';
 import { parseServeArguments, serveUsage } from './cli';
 import { startRegistryServer } from './server';
 
@@ -5,9 +7,7 @@ import { startRegistryServer } from './server';
 async function main(): Promise<void> {
   const parsed = parseServeArguments(process.argv.slice(2), process.cwd());
   if (!parsed.ok) {
-    for (const { message, hint } of parsed.diagnostics) {
-      process.stderr.write(`error: ${message}${hint === undefined ? '' : ` (${hint})`}\n`);
-    }
+    process.stderr.write(`${formatDiagnostics(parsed.diagnostics)}\n\n`);
     process.stderr.write(`${serveUsage}\n`);
     process.exitCode = 2;
     return;
@@ -18,6 +18,11 @@ async function main(): Promise<void> {
 }
 
 main().catch((error: unknown) => {
-  process.stderr.write(`error: ${error instanceof Error ? error.message : String(error)}\n`);
+  // Without a code it is a bug of ours, and then only the stack tells where.
+  if (!isCodedError(error)) process.stderr.write(`${error instanceof Error ? error.stack : String(error)}\n`);
+  else {
+    const hint = error.hint === undefined ? '' : `  hint: ${error.hint}\n`;
+    process.stderr.write(`error ${error.code}: ${error.message}\n${hint}`);
+  }
   process.exitCode = 1;
 });

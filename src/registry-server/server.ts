@@ -1,7 +1,7 @@
-import { mkdir } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { createRegistryHandler, openStorage, type RegistryHandlerOptions } from './handler';
+import { cannotListen, openRoot } from './start-errors';
 
 export interface RegistryServerOptions extends RegistryHandlerOptions {
   /** Address to listen on. Default `127.0.0.1`: nobody else can reach the registry. */
@@ -29,10 +29,10 @@ const closeGraceMs = 2000;
 /**
  * Serves a directory as an OCI registry. Any number of processes may serve the same directory.
  *
- * Rejects with the system's error where the address cannot be listened on or the directory cannot be made.
+ * @throws CodedError `REGISTRY_SERVER_ADDRESS` where it cannot listen, `REGISTRY_SERVER_ROOT` where it cannot write.
  */
 export async function startRegistryServer(options: RegistryServerOptions): Promise<RegistryServer> {
-  await mkdir(options.root, { recursive: true });
+  await openRoot(options.root);
   const { uploads } = openStorage(options.root);
   const sweep = (): Promise<void> => uploads.sweep(abandonedUploadMs, Date.now()).catch(() => undefined);
   await sweep();
@@ -58,9 +58,10 @@ export async function startRegistryServer(options: RegistryServerOptions): Promi
 
 function listen(server: Server, port: number, host: string): Promise<void> {
   return new Promise((resolve, reject) => {
-    server.once('error', reject);
+    const fail = (error: unknown): void => reject(cannotListen(host, port, error));
+    server.once('error', fail);
     server.listen({ port, host }, () => {
-      server.off('error', reject);
+      server.off('error', fail);
       resolve();
     });
   });

@@ -1,3 +1,4 @@
+import { describeFailure } from '../describe-failure';
 import { isLoopback } from '../../transport/hosts';
 import { startRegistryServer } from '../../registry-server/server';
 import { resolveRegistryOptions, type RegistryExecutorOptions } from './registry-options';
@@ -30,7 +31,7 @@ export async function* serveRegistry(
   }
   const { host, port, root } = resolved.settings;
   const server = await startRegistryServer({ root, host, port }).catch((error: unknown) => {
-    write(`error: the registry cannot listen on ${host}:${port}: ${describe(error)}\n`);
+    write(`${describeFailure(error, { task: 'the registry', signal, isVerbose: false })}\n`);
   });
   if (server === undefined) {
     yield { success: false };
@@ -51,10 +52,4 @@ function aborted(signal: AbortSignal): Promise<void> {
     if (signal.aborted) resolve();
     else signal.addEventListener('abort', () => resolve(), { once: true });
   });
-}
-
-function describe(error: unknown): string {
-  const code = error instanceof Error && 'code' in error ? error.code : undefined;
-  if (code === 'EADDRINUSE') return 'the port is taken; stop what listens there, or set "port" to another one, or 0';
-  return error instanceof Error ? error.message : String(error);
 }
