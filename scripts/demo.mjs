@@ -1,6 +1,6 @@
 // npm run demo: installs the packed plugin into a copy of examples/workspace, starts the registry that comes with it, and
 // shows what the cache does. Fails if any expectation does not hold. Needs nothing from the internet but npm packages.
-import { rm, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { unpackImage } from './demo/image.mjs';
 import { startRegistry } from './demo/registry.mjs';
@@ -8,6 +8,7 @@ import { buildImage, copyWorkspace, createWorkspace, findEsbuild, packPlugin } f
 import { build, ensureInstalled, root } from './support/prepare.mjs';
 import { run } from './support/process.mjs';
 import { Tally } from './support/tally.mjs';
+import { removeTree } from './support/remove-tree.mjs';
 
 const directory = join(root, '.cache/demo');
 const workspace = join(directory, 'workspace');
@@ -149,7 +150,7 @@ async function runImage(client) {
 heading('Setting up');
 await ensureInstalled();
 if ((await build()) !== 0) throw new Error('the plugin does not compile');
-await rm(directory, { recursive: true, force: true });
+await removeTree(directory);
 await mkdir(directory, { recursive: true });
 console.log('packing the plugin and installing it into a copy of examples/workspace');
 await createWorkspace(workspace, await packPlugin(join(directory, 'package')));

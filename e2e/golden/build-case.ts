@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { CacheConfig } from '../../src/cache/contract';
 import { importCache } from '../../src/cache/import-cache';
@@ -6,6 +6,7 @@ import { DirectoryStore } from '../../src/content/directory-store';
 import type { GoldenCase } from '../../src/testing/golden/case';
 import { buildEmbedded } from '../testing/embedded-build';
 import { layOutGolden } from '../testing/golden-build';
+import { removeTree } from '../../src/testing/remove-tree';
 
 export interface BuildCaseOptions {
   /** Working directory of the run; the engine's state stays in it from case to case. */
@@ -40,6 +41,6 @@ export async function buildCase(golden: GoldenCase, { directory, registry }: Bui
     if (cache === undefined) throw new Error('an imported cache has no part');
     return cache.config;
   } finally {
-    await rm(work, { recursive: true, force: true });
+    await removeTree(work);
   }
 }

@@ -7,6 +7,7 @@ import type { RuntimeName } from '../../src/builder/sandbox/agent/protocol';
 import type { StepReport } from '../../src/engine/contract';
 import type { DockerBuildOptions } from '../../src/workspace/docker-build-options';
 import type { BuilderJob } from './builder-process';
+import { removeTree } from '../../src/testing/remove-tree';
 
 export interface BuildResult {
   /** Undefined if a signal ended it. */
@@ -38,7 +39,7 @@ export class Builder {
 
   static async create(t: TestContext): Promise<Builder> {
     const directory = await mkdtemp(join(tmpdir(), 'nxrc-e2e-'));
-    t.after(() => rm(directory, { recursive: true, force: true, maxRetries: 3 }));
+    t.after(() => removeTree(directory));
     return new Builder(directory);
   }
 

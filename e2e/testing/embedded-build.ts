@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { createSandbox } from '../../src/builder/sandbox/create-sandbox';
@@ -9,6 +9,7 @@ import { EmbeddedEngine } from '../../src/engine/embedded/embedded-engine';
 import { hostPlatform } from '../../src/oci/platform';
 import { parseReference } from '../../src/oci/reference';
 import { isInstruction, type SolvedVertex } from './rawjson';
+import { removeTree } from '../../src/testing/remove-tree';
 
 /** What a build needs at least; the rest is as a user who says nothing has it. */
 export type EmbeddedBuild = Pick<BuildRequest, 'context' | 'dockerfile'> & Partial<BuildRequest>;
@@ -82,7 +83,7 @@ export async function buildOnEmptyState(
   try {
     return await buildEmbedded(build, { stateDirectory, ...(env && { env }) });
   } finally {
-    await rm(stateDirectory, { recursive: true, force: true });
+    await removeTree(stateDirectory);
   }
 }
 

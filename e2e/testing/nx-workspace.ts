@@ -1,8 +1,9 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { repositoryRoot } from '../../src/testing/repository-root';
+import { removeTree } from '../../src/testing/remove-tree';
 
 interface Ended {
   readonly code: number;
@@ -45,6 +46,6 @@ export class NxWorkspace implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await rm(this.directory, { recursive: true, force: true, maxRetries: 3 });
+    await removeTree(this.directory);
   }
 }

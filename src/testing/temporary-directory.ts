@@ -1,6 +1,7 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { removeTree } from './remove-tree';
 
 /** A directory of its own for one test, removed when the test leaves the block that holds it with `await using`. */
 export class TemporaryDirectory implements AsyncDisposable {
@@ -16,6 +17,6 @@ export class TemporaryDirectory implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await rm(this.path, { recursive: true, force: true, maxRetries: 3 });
+    await removeTree(this.path);
   }
 }

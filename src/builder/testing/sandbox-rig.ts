@@ -1,6 +1,5 @@
-import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { mkdtemp, readFile, readdir, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, readdir } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
@@ -15,6 +14,7 @@ import { localLayer } from '../layers/lazy-layer';
 import { createSandbox, type CreateSandboxOptions, type OpenedSandbox } from '../sandbox/create-sandbox';
 import { LayeredSnapshot } from '../snapshot';
 import { directory, file, symlink } from './layer-rig';
+import { removeTree } from '../../testing/remove-tree';
 
 export type RunChanges = Partial<Omit<SandboxRun, 'exec'>> & { readonly exec?: Partial<SandboxRun['exec']> };
 
@@ -39,7 +39,7 @@ export type SandboxRigOptions = Partial<Omit<CreateSandboxOptions, 'layers' | 'o
 /** Undefined, with the test skipped and the reason told, where this machine cannot run steps this way. */
 export async function openSandboxRig(t: TestContext, options: SandboxRigOptions = {}): Promise<SandboxRig | undefined> {
   const root = await mkdtemp(join(tmpdir(), 'nxrc-sandbox-'));
-  t.after(() => removeState(root));
+  t.after(() => removeTree(root));
   const store = new FileLayerStore({ directory: join(root, 'layers') });
   const image = await busyboxLayer(store);
   if (!image) {
@@ -173,13 +173,4 @@ async function goldenTar(): Promise<Buffer | undefined> {
 /** Whether a program names a dynamic loader, which it does near its beginning. */
 function isDynamic(program: Buffer): boolean {
   return /\/ld-(?:linux|musl)/.test(program.subarray(0, 4096).toString('latin1'));
-}
-
-/** With subordinate ids, an ordinary user cannot remove by itself what its steps' users own. */
-async function removeState(path: string): Promise<void> {
-  try {
-    await rm(path, { recursive: true, force: true });
-  } catch {
-    spawnSync('unshare', ['--map-root-user', '--map-auto', 'rm', '-rf', path]);
-  }
 }

@@ -1,0 +1,19 @@
+import { spawnSync } from 'node:child_process';
+import { rm } from 'node:fs/promises';
+
+/**
+ * Removes a directory, if it is there. Where RUN steps of an ordinary user ran with subordinate ids, files of theirs are
+ * in the way, which only that user's namespace may remove.
+ */
+export async function removeTree(directory: string): Promise<void> {
+  const remove = (): Promise<void> => rm(directory, { recursive: true, force: true, maxRetries: 3 });
+  try {
+    await remove();
+  } catch (error) {
+    if (!['EACCES', 'EPERM'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error;
+    spawnSync('unshare', ['--user', '--map-root-user', '--map-auto', 'rm', '-rf', '--', directory], {
+      stdio: 'ignore',
+    });
+    await remove();
+  }
+}
