@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
-import { rm, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
+import { removeTree } from '../src/testing/remove-tree';
 import { Builder, stepsThat } from './testing/builder';
 import { DockerRegistry } from './testing/docker-registry';
 import { createHostRoot } from './testing/host-root';
@@ -100,7 +101,7 @@ test('mode=max: a second machine takes every step from the registry', { skip }, 
   const { builder, options, cacheTo } = await open(t);
   const first = await builder.build({ ...options, cacheTo: cacheTo('max') });
   assert.equal(first.code, 0, first.output);
-  await rm(builder.path('state'), { recursive: true, force: true });
+  await removeTree(builder.path('state'));
   const second = await builder.build(options, { state: 'state-2' });
   assert.equal(second.code, 0, second.output);
   assert.deepEqual(stepsThat(second, 'executed'), []);

@@ -85,6 +85,33 @@ test('the terminal is drawn at most ten times a second however many events come'
   assert.equal(writes.length, 1 + 10 + 2);
 });
 
+test('pictures are written over each other, also after the window became narrower', (t) => {
+  t.mock.timers.enable({ apis: ['setInterval'] });
+  let writes = '';
+  let columns = 60;
+  const printer = new TtyPrinter({
+    write: (text) => (writes += text),
+    now: () => 0,
+    redact: (text) => text,
+    size: () => ({ columns, rows: 30 }),
+  });
+  printer.sink(vertex('RUN x', { started: 0 }));
+  t.mock.timers.tick(100);
+  assert.doesNotMatch(writes, /\u001b\[\d+A/);
+  assert.ok(!writes.includes('\u001b[J\u001b') && writes.endsWith('\u001b[K\n\u001b[J'), JSON.stringify(writes));
+  for (const [width, up] of [
+    [60, 2],
+    // The line of the header still fits; that of the step, which filled the window, takes two.
+    [40, 3],
+  ] as const) {
+    writes = '';
+    columns = width;
+    t.mock.timers.tick(100);
+    assert.ok(writes.startsWith(`\u001b[${up}A\r`), JSON.stringify(writes));
+  }
+  printer.close();
+});
+
 test('output of a step cannot drive the terminal', () => {
   assert.equal(stripControl('\u001b[2J\u001b]0;title\u0007a\rb\u0008c\td'), 'abc d');
 });

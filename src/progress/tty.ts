@@ -1,6 +1,7 @@
 import type { ProgressEvent } from './event';
 import { LogLines } from './log-lines';
 import type { PrinterOptions, ProgressPrinter } from './printer';
+import { widthOf } from './terminal-text';
 import { TerminalView, type TerminalSize } from './terminal-view';
 
 /** At most ten pictures a second. */
@@ -8,6 +9,7 @@ const redrawIntervalMs = 100;
 
 const hideCursor = '\u001b[?25l';
 const showCursor = '\u001b[?25h';
+const eraseRest = '\u001b[K';
 const eraseBelow = '\u001b[J';
 
 export interface TtyPrinterOptions extends PrinterOptions {
@@ -20,7 +22,7 @@ export class TtyPrinter implements ProgressPrinter {
   readonly #view: TerminalView;
   readonly #lines: LogLines;
   #timer: NodeJS.Timeout | undefined;
-  #drawnLines = 0;
+  #drawn: readonly string[] = [];
 
   constructor(private readonly options: TtyPrinterOptions) {
     this.#view = new TerminalView(options.now());
@@ -38,21 +40,27 @@ export class TtyPrinter implements ProgressPrinter {
   close(): void {
     clearInterval(this.#timer);
     this.#lines.flush();
-    const { columns } = this.options.size();
-    this.#replace(this.#view.renderFinal(this.options.now(), columns));
+    const size = this.options.size();
+    this.#replace(this.#view.renderFinal(this.options.now(), size.columns), size);
     this.options.write(showCursor);
   }
 
   #draw(): void {
     const size = this.options.size();
     const lines = this.#view.render(this.options.now(), size);
-    this.#replace(lines);
-    this.#drawnLines = lines.length;
+    this.#replace(lines, size);
+    this.#drawn = lines;
   }
 
-  #replace(lines: readonly string[]): void {
-    const up = this.#drawnLines === 0 ? '' : `\u001b[${this.#drawnLines}A\r`;
-    this.options.write(`${up}${eraseBelow}${lines.map((line) => `${line}\n`).join('')}`);
+  /**
+   * A window that became narrower has broken the lines of the last picture into several. Lines are written over the old
+   * ones: erasing a screen from its top makes some terminals keep each picture in their history.
+   */
+  #replace(lines: readonly string[], { columns, rows }: TerminalSize): void {
+    const broken = this.#drawn.reduce((sum, line) => sum + Math.max(1, Math.ceil(widthOf(line) / columns)), 0);
+    const up = broken === 0 ? '' : `\u001b[${Math.min(broken, Math.max(rows - 1, 1))}A\r`;
+    const text = lines.map((line) => `${line}${eraseRest}\n`).join('');
+    this.options.write(`${up}${text}${eraseBelow}`);
   }
 
   #redacted(event: Exclude<ProgressEvent, { kind: 'log' }>): Exclude<ProgressEvent, { kind: 'log' }> {
