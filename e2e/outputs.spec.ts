@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
-import { readFile, stat } from 'node:fs/promises';
+import { readFile, readdir, stat } from 'node:fs/promises';
+import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
 import { Builder, type BuildResult } from './testing/builder';
 import { DockerRegistry } from './testing/docker-registry';
 import { createHostRoot } from './testing/host-root';
@@ -71,6 +73,16 @@ test('the same SOURCE_DATE_EPOCH gives the same digest on two empty machines', a
   assert.equal(digests[0], digests[1]);
 });
 
+/** Waits until there is something in `directory`, which says that bytes are on their way. */
+async function appears(directory: string, build: Promise<BuildResult>): Promise<void> {
+  const ended: BuildResult[] = [];
+  void build.then((result) => ended.push(result));
+  while ((await readdir(directory).catch(() => [])).length === 0) {
+    assert.deepEqual(ended, [], 'the build was over before it could be killed');
+    await delay(2);
+  }
+}
+
 const skipPush = needs('docker-registry', 'skopeo');
 test('after kill -9 in a push, the next build pushes', { skip: skipPush }, async (t) => {
   const builder = await open(t);
@@ -85,7 +97,8 @@ test('after kill -9 in a push, the next build pushes', { skip: skipPush }, async
     cacheTo: [`type=registry,ref=${registry.host}/acme/cache:app,mode=max`],
   };
   const killed = builder.start(options);
-  await killed.printed('pushing layer');
+  const uploads = join(registry.directory, 'docker/registry/v2/repositories/acme/app/_uploads');
+  await appears(uploads, killed.result);
   killed.child.kill('SIGKILL');
   await killed.result;
   assert.equal(await registry.status('acme/app/manifests/1'), 404, 'the tag points at something incomplete');
