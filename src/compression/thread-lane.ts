@@ -68,6 +68,8 @@ export class ThreadLane implements BlockLane {
     if (this.#threads.length >= this.#maxThreads) return undefined;
     const thread: Thread = { worker: new Worker(join(__dirname, 'block-worker.js')), task: undefined };
     thread.worker.on('message', (answer: BlockAnswer) => {
+      // An answer that comes while the lane closes must not let the process end before the thread has.
+      if (this.#closed) return;
       const task = thread.task;
       thread.task = undefined;
       thread.worker.unref();
