@@ -81,9 +81,13 @@ export interface BuildRequest {
   readonly stageCaches?: readonly StageCache[];
   /**
    * One more name for the image, in a cache repository; written last, in the form of the first image output. What is
-   * there already stays, unless it is known to be broken.
+   * there already stays, unless it is known to be broken. With `ignoreError`, a failure is a warning.
    */
-  readonly imageRef?: { readonly reference: Reference; readonly state: 'missing' | 'broken' };
+  readonly imageRef?: {
+    readonly reference: Reference;
+    readonly state: 'missing' | 'broken';
+    readonly ignoreError?: boolean;
+  };
   readonly outputs: readonly ImageOutput[];
   /** Default none, whatever buildx would add by itself: the image is the same with every engine. */
   readonly attestations?: readonly Attestation[];

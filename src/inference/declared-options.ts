@@ -18,6 +18,13 @@ export interface DeclaredOptions {
 /** Options that say where an image goes and not what is in it: their variables change no image. */
 const placeOptions: ReadonlySet<string> = new Set([
   'tags',
+  'cache',
+  'untrustedCache',
+  'cacheAccess',
+  'trust',
+  'verify',
+  'explain',
+  'dryRun',
   'cacheFrom',
   'cacheTo',
   'outputs',

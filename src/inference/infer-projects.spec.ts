@@ -181,7 +181,8 @@ test('options of the plugin reach every target', async () => {
       options: {
         registry: 'r.test/acme/',
         cache: 'r.test/c',
-        cacheMode: 'min',
+        trust: 'strict',
+        untrustedCache: 'r.test/c-other',
         compression: 'zstd',
         targetName: 'image',
         ciConfiguration: 'prod',
@@ -193,22 +194,22 @@ test('options of the plugin reach every target', async () => {
   const { image, 'image-x': other } = projects['a'] ?? {};
   const options = image?.options ?? {};
   assert.deepEqual(options['tags'], ['r.test/acme/{projectSlug}:latest']);
-  assert.deepEqual(options['cacheFrom'], ['type=registry,ref=r.test/c:{projectSlug}']);
   assert.deepEqual(
-    [options['engine'], options['platforms'], options['cacheTo']],
-    ['embedded', ['linux/arm64'], undefined],
+    ['cache', 'trust', 'untrustedCache', 'cacheAccess', 'outputs'].map((key) => options[key]),
+    ['r.test/c', 'strict', 'r.test/c-other', 'read-only', ['type=image,compression=zstd']],
   );
+  assert.deepEqual([options['engine'], options['platforms']], ['embedded', ['linux/arm64']]);
   assert.deepEqual(image?.configurations?.['prod'], {
     tags: ['r.test/acme/{projectSlug}:{sha}'],
     push: true,
-    cacheTo: ['type=registry,ref=r.test/c:{projectSlug},mode=min,compression=zstd'],
+    cacheAccess: 'read-write',
   });
   assert.deepEqual(other?.options?.['tags'], ['r.test/acme/{projectSlug}-x:latest']);
 });
 
 test('wrong options are told all at once, with the nearest name', async () => {
-  const options = { registri: 'x', cacheMode: 'most', tags: [] } as unknown as PluginOptions;
-  const expected = /did you mean "registry".*"cacheMode" has to be min or max.*"tags"/s;
+  const options = { registri: 'x', trust: 'most', tags: [] } as unknown as PluginOptions;
+  const expected = /did you mean "registry".*"trust" has to be protected, strict or open.*"tags"/s;
   await assert.rejects(infer({ 'a/Dockerfile': '' }, { options }), expected);
 });
 

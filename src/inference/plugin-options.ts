@@ -1,4 +1,5 @@
 import { nearestWord } from '../diagnostics/nearest-word';
+import { trustPresets, type TrustPreset } from '../workspace/trust';
 
 /** Options of the plugin's entry in `nx.json`. Tokens in texts are replaced when a target runs. */
 export interface PluginOptions {
@@ -10,9 +11,11 @@ export interface PluginOptions {
   readonly tags?: readonly string[];
   /** Repository of the cache, or false for none. Default: `cache` in the registry. */
   readonly cache?: string | false;
-  /** What the cache keeps: `min` only the image's own layers, `max` (default) those of all stages. */
-  readonly cacheMode?: 'min' | 'max';
-  /** Compression of cached layers. */
+  /** Who may write what others read. Default: `protected`. */
+  readonly trust?: TrustPreset;
+  /** Repository of the cache of builds that are not trusted. Default: that of `cache` with `-untrusted` behind it. */
+  readonly untrustedCache?: string;
+  /** Compression of layers, in the image and in the cache. */
   readonly compression?: 'gzip' | 'zstd' | 'estargz' | 'uncompressed';
   /** Name of the targets; further Dockerfiles of a project get `-suffix`. Default: `docker-build`. */
   readonly targetName?: string;
@@ -35,7 +38,8 @@ export interface PluginSettings {
   readonly image: string;
   readonly tags: readonly string[] | undefined;
   readonly cache: string | undefined;
-  readonly cacheMode: 'min' | 'max';
+  readonly trust: TrustPreset | undefined;
+  readonly untrustedCache: string | undefined;
   readonly compression: string | undefined;
   readonly targetName: string;
   readonly buildTarget: string;
@@ -62,7 +66,8 @@ const rules: Readonly<
   image: { is: isText, what: 'a text' },
   tags: { is: (value) => Array.isArray(value) && value.length > 0 && value.every(isText), what: 'a list of texts' },
   cache: { is: isTextOrFalse, what: 'a repository, or false' },
-  cacheMode: { is: isOneOf('min', 'max'), what: 'min or max' },
+  trust: { is: isOneOf(...trustPresets), what: 'protected, strict or open' },
+  untrustedCache: { is: isText, what: 'a repository' },
   compression: { is: isOneOf('gzip', 'zstd', 'estargz', 'uncompressed'), what: 'gzip, zstd, estargz or uncompressed' },
   targetName: { is: isText, what: 'a text' },
   buildTarget: { is: isText, what: 'a text' },
@@ -98,7 +103,8 @@ export function resolvePluginOptions(given: PluginOptions | undefined): PluginSe
     image: options.image ?? '{projectSlug}',
     tags: options.tags,
     cache: options.cache === false ? undefined : (options.cache ?? `${registry}/cache`),
-    cacheMode: options.cacheMode ?? 'max',
+    trust: options.trust,
+    untrustedCache: options.untrustedCache,
     compression: options.compression,
     targetName: options.targetName ?? 'docker-build',
     buildTarget: options.buildTarget ?? 'build',

@@ -1,4 +1,5 @@
 import type { TargetConfiguration } from '@nx/devkit';
+import type { CacheAccess } from '../workspace/trust';
 import type { ProjectDockerfile } from './contract';
 import type { PluginSettings } from './plugin-options';
 
@@ -24,18 +25,14 @@ export function targetOptions(
   const suffix = targetName === settings.targetName ? '' : targetName.slice(settings.targetName.length);
   const image = `${settings.registry}/${settings.image}${suffix}`;
   const tagged = (tags: readonly string[]): readonly string[] => tags.map((tag) => `${image}:${tag}`);
-  const cacheRef = `{projectSlug}${suffix}`;
-  const writesCache = settings.cache !== undefined && settings.writeCache;
-  const cacheTo = writesCache ? { cacheTo: [cacheTarget(settings, cacheRef)] } : {};
   const imageFile = imageFileOf(project.root, targetName);
   return {
     outputs: [`{workspaceRoot}/${imageFile}`],
     options: {
       file: inProject,
       tags: tagged(settings.tags ?? ['latest']),
-      ...(settings.cache === undefined ? {} : { cacheFrom: [`type=registry,ref=${settings.cache}:${cacheRef}`] }),
-      // A registry on this machine is there to be written; one of a team is written by its CI.
-      ...(settings.registryIsGuessed ? cacheTo : {}),
+      ...cacheOptions(settings),
+      ...(settings.compression === undefined ? {} : { outputs: [`type=image,compression=${settings.compression}`] }),
       imageFile,
       metadataFile: imageFile.replace(/\.json$/, '.metadata.json'),
       ...(settings.engine === undefined ? {} : { engine: settings.engine }),
@@ -45,18 +42,27 @@ export function targetOptions(
       ? {}
       : {
           configurations: {
-            [settings.ciConfiguration]: { tags: tagged(settings.tags ?? ['{sha}']), push: true, ...cacheTo },
+            [settings.ciConfiguration]: {
+              tags: tagged(settings.tags ?? ['{sha}']),
+              push: true,
+              ...access(settings, settings.writeCache),
+            },
           },
         }),
   };
 }
 
-function cacheTarget({ cache = '', cacheMode, compression, registryIsGuessed }: PluginSettings, tag: string): string {
-  return [
-    'type=registry',
-    `ref=${cache}:${tag}`,
-    `mode=${cacheMode}`,
-    ...(compression === undefined ? [] : [`compression=${compression}`]),
-    ...(registryIsGuessed ? ['ignore-error=true'] : []),
-  ].join(',');
+function cacheOptions(settings: PluginSettings): Readonly<Record<string, unknown>> {
+  const { cache, registryIsGuessed, trust, untrustedCache, writeCache } = settings;
+  return {
+    ...(cache === undefined ? {} : { cache }),
+    ...(cache === undefined || trust === undefined ? {} : { trust }),
+    ...(cache === undefined || untrustedCache === undefined ? {} : { untrustedCache }),
+    // A registry on this machine is there to be written; one of a team is written by its CI.
+    ...access(settings, registryIsGuessed && writeCache),
+  };
+}
+
+function access({ cache }: PluginSettings, writes: boolean): { readonly cacheAccess?: CacheAccess } {
+  return cache === undefined ? {} : { cacheAccess: writes ? 'read-write' : 'read-only' };
 }

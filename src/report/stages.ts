@@ -84,6 +84,8 @@ export function describeCause(cause: MissCause): string {
       return 'nothing changed, but its ref is not there';
     case 'blob-gone':
       return 'the registry has lost a part of it';
+    case 'unsigned':
+      return 'its ref has no signature that counts';
     case 'new-stage':
       return 'the stage is new';
     case 'base-image':

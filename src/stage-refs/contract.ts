@@ -1,5 +1,6 @@
 import type { CompressionOptions } from '../compression/contract';
-import type { CacheSource } from '../engine/contract';
+import type { CallOptions, ContentStore } from '../content/contract';
+import type { Digest } from '../oci/digest';
 import type { Reference } from '../oci/reference';
 import type { StageKey } from './stage-tags';
 
@@ -11,19 +12,31 @@ export const verifyModes = ['none', 'manifest', 'blobs'] as const;
 export type VerifyMode = (typeof verifyModes)[number];
 
 export interface StageRefSettings {
-  /** The repository of the refs; tag and digest of the reference do not count. */
-  readonly repository: Reference;
+  /** Repositories whose refs are read: the first that has one wins. Tags and digests of the references do not count. */
+  readonly reads: readonly [Reference, ...Reference[]];
+  /** The one of them that refs are written to; undefined if they are only read. */
+  readonly writes: Reference | undefined;
   /** Caches that are read behind the stage refs, in order: those of the branch, of its base, of the default branch. */
-  readonly scopes: readonly CacheSource[];
+  readonly scopes: readonly Reference[];
+  /** The cache of the branch, which is written after something was built. */
+  readonly exportScope: Reference | undefined;
+  /** Without them, whatever is in the repositories is believed. */
+  readonly signatures: RefSignatures | undefined;
   readonly verify: VerifyMode;
-  /** Whether refs may be written; without it they are only read. */
-  readonly write: boolean;
   /** Only say what a build would do. */
   readonly dryRun: boolean;
   /** Of the layers that go into stage refs. */
   readonly compression: CompressionOptions;
   /** Whether a ref that cannot be written fails only with a warning. */
   readonly ignoreError: boolean;
+}
+
+/** Who vouches for refs. What is not signed is as good as missing, and written anew. */
+export interface RefSignatures {
+  /** Whether the manifest with this digest was signed for this tag. */
+  accepts(store: ContentStore, tag: string, digest: Digest, options: CallOptions): Promise<boolean>;
+  /** False if the store does not have the manifest. */
+  sign(store: ContentStore, tag: string, digest: Digest, options: CallOptions): Promise<boolean>;
 }
 
 /** What is known of a stage ref: `unneeded` for a stage that has no steps, and so nothing to keep. */
@@ -55,6 +68,8 @@ export type MissCause =
   | { readonly kind: 'ref-gone' }
   /** A blob of the ref is gone from the registry. */
   | { readonly kind: 'blob-gone' }
+  /** The ref is there without a signature that counts. */
+  | { readonly kind: 'unsigned' }
   | { readonly kind: 'new-stage' }
   | { readonly kind: 'base-image'; readonly image: string; readonly before?: string; readonly after?: string }
   | { readonly kind: 'stage'; readonly stage: string }

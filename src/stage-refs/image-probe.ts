@@ -8,7 +8,8 @@ import { parseManifest } from '../oci/manifest';
 import { formatReference, withTag, type Reference } from '../oci/reference';
 import { assembleImage, findLayers } from './assemble-image';
 import type { StageRefReport, StageRefSettings } from './contract';
-import { findImage, type FoundImage } from './find-image';
+import type { FoundImage } from './find-image';
+import { findRef, type RefPlace } from './find-ref';
 import { placeImage } from './place-image';
 import type { ProbeSession, ProbeSettings } from './probe-session';
 
@@ -18,22 +19,22 @@ export type Served =
       readonly kind: 'served';
       readonly how: NonNullable<StageRefReport['served']>;
       readonly outcome: Pick<BuildOutcome, 'image' | 'config'>;
+      /** Where in the cache it is, if it is there. */
+      readonly reference?: Reference;
     }
-  | { readonly kind: 'missing' | 'broken' };
+  | { readonly kind: 'missing' | 'broken' | 'unsigned' };
 
-/** Serves a build's image out of the cache repository, without a builder. */
+/** Serves a build's image out of the cache, without a builder. */
 export class ImageProbe {
-  readonly #store: ContentStore;
   /** What the tags of the build point at, asked once. */
   #tags: Promise<ReadonlyMap<string, Descriptor | undefined>> | undefined;
 
   constructor(
     private readonly session: ProbeSession,
     private readonly settings: StageRefSettings & ProbeSettings,
+    private readonly places: readonly RefPlace[],
     private readonly call: CallOptions,
-  ) {
-    this.#store = session.registries.repository(settings.repository);
-  }
+  ) {}
 
   /** Whether an image is all that the build is to give, and may come from a cache. */
   get isPossible(): boolean {
@@ -52,50 +53,54 @@ export class ImageProbe {
     return pushes ? this.#request.tags : [];
   }
 
+  /** Where an image that is not there is to be. */
   reference(tag: string): Reference {
-    return withTag(this.settings.repository, tag);
+    return withTag(this.settings.writes ?? this.settings.reads[0], tag);
   }
 
   /**
-   * Serves the image that the cache repository has under a tag. One request for it and one for each tag of the build, at
+   * Serves the image that the cache has under a tag. One request for it and one for each tag of the build, at
    * the same time, and no more where the tags point at it already. A dry run only looks.
    */
   async serve(tag: string): Promise<Served> {
-    const { verify } = this.settings;
+    const { signatures, verify } = this.settings;
     const [found, known] = await Promise.all([
-      findImage(this.#store, tag, { verify, ...this.call }),
+      findRef(this.places, tag, { verify, signatures, ...this.call }),
       this.#knownTags(),
     ]);
     if (found.kind !== 'found') return found;
     return this.#complete(async () => {
-      const moved = await this.#place(found, known);
-      return { how: moved ? 'tagged' : 'in-place', outcome: outcomeOf(found) };
+      const reference = withTag(found.place.reference, tag);
+      const moved = await this.#place(found, known, { store: found.place.store, reference });
+      return { how: moved ? 'tagged' : 'in-place', outcome: outcomeOf(found), reference };
     });
   }
 
   /** Serves the image of layers that the caches have, and puts it under the tag for the next time. */
   async assemble(conversion: Conversion, caches: readonly CacheSource[], tag: string): Promise<Served> {
     const { session, settings } = this;
-    const { verify, now, write } = settings;
+    const { verify, now, writes, signatures } = settings;
     return this.#complete(async () => {
       const store = (source: CacheSource): ContentStore => session.storeOf(source);
       const remote = await findLayers(conversion, caches, { ...this.call, worker: session.worker, store, verify, now });
       if (!remote || settings.dryRun) return undefined;
       const options = { ...this.call, request: this.#request, now };
-      const [first] = this.#wanted;
-      if (!write && !first) return undefined;
       // Without the right to write refs, the image is put together where it is to go.
-      const target = write || !first ? this.#store : session.registries.repository(first);
+      const reference = writes ?? this.#wanted[0];
+      if (!reference) return undefined;
+      const target = session.registries.repository(reference);
       const image = await assembleImage(conversion, remote, {
         ...options,
         store: target,
-        tag: write ? tag : undefined,
+        tag: writes && tag,
       });
       if (!image) return undefined;
       const { manifest, config } = image;
       const found: FoundImage = { kind: 'found', descriptor: manifest };
-      await this.#place(found, await this.#knownTags(), target, write || !first ? settings.repository : first);
-      return { how: 'assembled', outcome: { image: manifest, config: { digest: config.digest } } };
+      if (writes) await signatures?.sign(target, tag, manifest.digest, this.call);
+      await this.#place(found, await this.#knownTags(), { store: target, reference });
+      const outcome = { image: manifest, config: { digest: config.digest } };
+      return { how: 'assembled', outcome, ...(writes && { reference: withTag(writes, tag) }) };
     });
   }
 
@@ -115,14 +120,13 @@ export class ImageProbe {
   #place(
     found: Extract<FoundImage, { readonly kind: 'found' }>,
     known: ReadonlyMap<string, Descriptor | undefined>,
-    from = this.#store,
-    fromReference = this.settings.repository,
+    from: RefPlace,
   ): Promise<boolean> {
     if (this.settings.dryRun) return Promise.resolve(false);
     return placeImage(found.descriptor, this.#wanted, {
       ...this.call,
-      from,
-      fromReference,
+      from: from.store,
+      fromReference: from.reference,
       repository: (reference) => this.session.registries.repository(reference),
       known,
       ...(found.stored && { stored: found.stored }),

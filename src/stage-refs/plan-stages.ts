@@ -1,9 +1,9 @@
-import type { CallOptions, ContentStore } from '../content/contract';
+import type { Digest } from '../oci/digest';
 import { verticesOfStage } from '../engine/embedded/stage-caches';
 import type { Conversion, ConvertedStage } from '../llb/conversion';
 import { formatReference, withTag, type Reference } from '../oci/reference';
 import type { StageRefState } from './contract';
-import { findImage } from './find-image';
+import { findRef, type FindRefOptions, type RefPlace } from './find-ref';
 import { labelOf, stageKeyOf } from './stage-inputs';
 import { stageTag, type StageKey } from './stage-tags';
 import type { VertexKeys } from './vertex-keys';
@@ -13,31 +13,44 @@ export interface PlannedStage {
   readonly stage: ConvertedStage;
   readonly label: string;
   readonly key: StageKey;
+  /** Where it was found; else where it is to be, or would be. */
   readonly reference: Reference;
+  /** Of what was found. */
+  readonly digest?: Digest;
   readonly state: StageRefState;
+  readonly isUnsigned: boolean;
   readonly needed: boolean;
   readonly bytes?: number;
 }
 
-export interface PlanStagesOptions extends CallOptions {
+export interface PlanStagesOptions extends Omit<FindRefOptions, 'verify'> {
   readonly keys: VertexKeys;
-  readonly store: ContentStore;
-  readonly repository: Reference;
+  readonly places: readonly RefPlace[];
+  /** Where what is missing is to be. */
+  readonly home: Reference;
 }
 
-/** Computes keys and asks for all refs at once: one request per stage that has steps. */
+/** Computes keys and asks for all refs at once: one request per stage that has steps, and per place. */
 export function planStages(conversion: Conversion, options: PlanStagesOptions): Promise<readonly PlannedStage[]> {
-  const { keys, repository, store, signal } = options;
+  const { keys, places, home, signal, signatures } = options;
   return Promise.all(
     conversion.stages.map(async (stage): Promise<PlannedStage> => {
       const label = labelOf(stage);
       const key = await stageKeyOf(stage, keys);
       const tag = stageTag(label, key);
-      const reference = withTag(repository, tag);
-      const planned = { stage, label, key, reference, needed: true };
+      const reference = withTag(home, tag);
+      const planned = { stage, label, key, reference, needed: true, isUnsigned: false };
       if (!hasSteps(stage, conversion)) return { ...planned, state: 'unneeded', needed: false };
-      const found = await findImage(store, tag, { verify: 'none', ...(signal && { signal }) });
-      return { ...planned, state: found.kind === 'found' ? 'present' : found.kind };
+      const found = await findRef(places, tag, { verify: 'none', signatures, ...(signal && { signal }) });
+      if (found.kind !== 'found') {
+        return {
+          ...planned,
+          state: found.kind === 'missing' ? 'missing' : 'broken',
+          isUnsigned: found.kind === 'unsigned',
+        };
+      }
+      const { digest } = found.descriptor;
+      return { ...planned, reference: withTag(found.place.reference, tag), digest, state: 'present' };
     }),
   ).then((stages) => markNeeded(stages, conversion));
 }

@@ -1,28 +1,24 @@
 import { relative } from 'node:path';
-import type { CallOptions, ContentStore } from '../content/contract';
-import type {
-  BuildRequest,
-  CacheSource,
-  Engine,
-  EngineOptions,
-  StageCache,
-  StoredCacheTarget,
-} from '../engine/contract';
+import type { CallOptions } from '../content/contract';
+import type { BuildRequest, CacheSource, Engine, EngineOptions } from '../engine/contract';
 import { targetPlatform } from '../engine/embedded/convert-build';
 import type { Conversion } from '../llb/conversion';
+import type { Digest } from '../oci/digest';
 import { childrenOf, parseManifest } from '../oci/manifest';
 import { isLayer } from '../oci/media-types';
 import { formatPlatform } from '../oci/platform';
-import { formatReference } from '../oci/reference';
+import { formatReference, formatRepository, type Reference } from '../oci/reference';
 import type { MissCause, StageRefReport, StageRefSettings, StageReport } from './contract';
 import { explainMiss } from './explain';
 import { keyOf } from './field-hash';
 import { findImage } from './find-image';
+import { findRef, type RefPlace } from './find-ref';
 import { computeImageKey, isSameReads, settingsOf } from './image-key';
 import { ImageProbe, type Served } from './image-probe';
 import { readInputs, writeInputs } from './inputs-store';
 import { markNeeded, planStages, type PlannedStage } from './plan-stages';
 import type { ProbeSession, ProbeSettings } from './probe-session';
+import { RefWriting, sourceOf } from './ref-writing';
 import { collectStageInputs, labelOf, stageKeyOf, type StageInputs } from './stage-inputs';
 import type { CachedBuildOutcome } from './stage-ref-engine';
 import { imageTag, inputsTag } from './stage-tags';
@@ -31,12 +27,14 @@ type EarlierInputs = Awaited<ReturnType<typeof readInputs>>;
 
 /** The course of one build with stage refs: {@link probe} first, and {@link run} if that served nothing. */
 export class StageRefBuild {
-  readonly #store: ContentStore;
+  readonly #places: readonly RefPlace[];
+  readonly #writing: RefWriting | undefined;
   readonly #probe: ImageProbe;
   #imageRef: NonNullable<BuildRequest['imageRef']> | undefined;
   #stages: readonly PlannedStage[] = [];
   #inputs: readonly StageInputs[] = [];
   #earlier: EarlierInputs | undefined;
+  #scopeSources: Promise<readonly CacheSource[]> | undefined;
   #report: StageRefReport = { outcome: 'built', stages: [] };
 
   constructor(
@@ -44,8 +42,10 @@ export class StageRefBuild {
     private readonly settings: StageRefSettings & ProbeSettings,
     private readonly call: CallOptions,
   ) {
-    this.#store = session.registries.repository(settings.repository);
-    this.#probe = new ImageProbe(session, settings, call);
+    const { reads, writes } = settings;
+    this.#places = reads.map((reference) => ({ reference, store: session.registries.repository(reference) }));
+    this.#writing = writes && new RefWriting(writes, session.registries.repository(writes), settings);
+    this.#probe = new ImageProbe(session, settings, this.#places, call);
   }
 
   /** Serves the image if no builder is needed for it; plans the build otherwise. A dry run is served by its plan. */
@@ -68,11 +68,12 @@ export class StageRefBuild {
     const real = tag === quickTag ? found : await this.#serve(tag);
     if (real?.kind === 'served') return this.#served(real);
     if (this.#probe.isPossible || this.#hasImageOutput()) {
-      const state = real?.kind === 'broken' ? 'broken' : 'missing';
-      this.#imageRef = { reference: this.#probe.reference(tag), state };
+      const state = real === undefined || real.kind === 'missing' ? 'missing' : 'broken';
+      this.#imageRef = { reference: this.#probe.reference(tag), state, ignoreError: settings.ignoreError };
     }
-    const { repository } = settings;
-    this.#stages = await planStages(conversion, { ...call, keys, store: this.#store, repository });
+    const { signatures, reads, writes } = settings;
+    const home = writes ?? reads[0];
+    this.#stages = await planStages(conversion, { ...call, keys, places: this.#places, home, signatures });
     const assembled = await this.#assemble(conversion, tag);
     if (assembled.kind === 'broken') await this.#checkTarget(conversion);
     await this.#explain(conversion);
@@ -88,21 +89,25 @@ export class StageRefBuild {
   /** Builds with what was found, and keeps what was not. */
   async run(engine: Engine, options: EngineOptions): Promise<CachedBuildOutcome> {
     const { request } = this.session;
-    const { write, scopes } = this.settings;
+    const writing = this.#writing;
     const outcome = await engine.build(
       {
         ...request,
-        cacheFrom: [...request.cacheFrom, ...this.#stageSources(), ...scopes],
-        ...(write && { stageCaches: this.#stageCaches() }),
-        ...(write && this.#imageRef && { imageRef: this.#imageRef }),
+        cacheFrom: [...request.cacheFrom, ...this.#stageSources(), ...(await this.#scopes())],
+        ...(writing && {
+          cacheTo: [...request.cacheTo, ...writing.scopeTargets()],
+          stageCaches: writing.stageCaches(this.#stages),
+          ...(this.#imageRef && { imageRef: this.#imageRef }),
+        }),
       },
       options,
     );
-    if (write) await this.#remember();
+    await writing?.sign(outcome, this.#imageRef?.reference, this.call);
+    await this.#remember();
     return this.#outcome(outcome);
   }
 
-  #serve(tag: string): Promise<Served> | { readonly kind: 'missing' } {
+  async #serve(tag: string): Promise<Served> {
     this.#report = { ...this.#report, imageRef: formatReference(this.#probe.reference(tag)) };
     return this.#probe.isPossible ? this.#probe.serve(tag) : { kind: 'missing' };
   }
@@ -128,8 +133,10 @@ export class StageRefBuild {
   async #assemble(conversion: Conversion, tag: string): Promise<Served> {
     const target = this.#targetStage(conversion);
     const own = target?.state === 'present' ? this.#sourceOf(target) : [];
-    const caches = [...own, ...this.session.request.cacheFrom, ...this.settings.scopes];
-    if (!this.#probe.isPossible || this.settings.dryRun || caches.length === 0) return { kind: 'missing' };
+    if (!this.#probe.isPossible || this.settings.dryRun) return { kind: 'missing' };
+    const scopes = own.length === 0 ? await this.#scopes() : [];
+    const caches = [...own, ...this.session.request.cacheFrom, ...scopes];
+    if (caches.length === 0) return { kind: 'missing' };
     return this.#probe.assemble(conversion, caches, tag);
   }
 
@@ -141,7 +148,8 @@ export class StageRefBuild {
   async #checkTarget(conversion: Conversion): Promise<void> {
     const target = this.#targetStage(conversion);
     if (target?.state !== 'present') return;
-    const found = await findImage(this.#store, target.reference.tag ?? '', { verify: 'blobs', ...this.call });
+    const store = this.session.registries.repository(target.reference);
+    const found = await findImage(store, target.reference.tag ?? '', { verify: 'blobs', ...this.call });
     if (found.kind === 'found') return;
     const stages = this.#stages.map((each) => (each === target ? { ...each, state: 'broken' as const } : each));
     this.#stages = markNeeded(stages, conversion);
@@ -157,8 +165,7 @@ export class StageRefBuild {
     const { keys } = this.session;
     const options = { dockerfile, conversion, keys, argumentNames };
     this.#inputs = await Promise.all(this.#stages.map(({ stage }) => collectStageInputs(stage, options)));
-    this.#earlier = await readInputs(this.#store, this.#inputsTag(), this.call);
-    const { builds } = this.#earlier;
+    const builds = await this.#earlierBuilds();
     const stages = await Promise.all(
       this.#stages.map(async (planned, index): Promise<StageReport> => {
         const { label, stage, key, state, needed } = planned;
@@ -182,7 +189,8 @@ export class StageRefBuild {
 
   /** Bytes of the layers that a ref lists. */
   async #bytesOf({ reference }: PlannedStage): Promise<number | undefined> {
-    const stored = await this.#store.getManifest(reference.tag ?? '', this.call);
+    const store = this.session.registries.repository(reference);
+    const stored = await store.getManifest(reference.tag ?? '', this.call);
     const layers = stored ? childrenOf(parseManifest(stored.bytes)).filter(({ mediaType }) => isLayer(mediaType)) : [];
     return stored && layers.reduce((sum, { size }) => sum + size, 0);
   }
@@ -200,10 +208,12 @@ export class StageRefBuild {
 
   /** It only explains later misses, so nothing fails for it. */
   async #remember(): Promise<void> {
-    if (!this.settings.write || this.#earlier === undefined) return;
+    const { writes } = this.settings;
+    if (!writes || this.#earlier === undefined) return;
+    const store = this.session.registries.repository(writes);
     const earlier = this.#earlier.layers;
     try {
-      await writeInputs(this.#store, this.#inputsTag(), { ...this.call, stages: this.#inputs, earlier });
+      await writeInputs(store, this.#inputsTag(), { ...this.call, stages: this.#inputs, earlier });
     } catch {
       this.call.signal?.throwIfAborted();
     }
@@ -215,33 +225,58 @@ export class StageRefBuild {
       .flatMap((planned) => this.#sourceOf(planned));
   }
 
-  #sourceOf({ reference }: PlannedStage): readonly CacheSource[] {
-    return [{ type: 'registry', reference, insecure: false, location: formatReference(reference) }];
+  #sourceOf({ digest, reference }: PlannedStage): readonly CacheSource[] {
+    return [this.#pinned(reference, digest)];
   }
 
-  #stageCaches(): readonly StageCache[] {
-    return this.#stages.flatMap((planned): StageCache[] => {
-      const { state, stage } = planned;
-      if (state === 'unneeded') return [];
-      return [{ stage: stage.index, target: this.#targetOf(planned), state: state === 'present' ? 'exists' : state }];
-    });
+  /** What was signed is one manifest, whatever its tag points at by the time it is read. */
+  #pinned(reference: Reference, digest: Digest | undefined): CacheSource {
+    return sourceOf(reference, this.settings.signatures ? digest : undefined);
   }
 
-  #targetOf({ reference }: PlannedStage): StoredCacheTarget {
-    const { compression, ignoreError } = this.settings;
-    return {
-      destination: { type: 'registry', reference, insecure: false, location: formatReference(reference) },
-      mode: 'max',
-      ociMediaTypes: true,
-      imageManifest: true,
-      compression,
-      forceCompression: false,
-      ignoreError,
+  /** The scopes that are there; asked for once, and only when stage refs do not do. */
+  #scopes(): Promise<readonly CacheSource[]> {
+    this.#scopeSources ??= this.#findScopes();
+    return this.#scopeSources;
+  }
+
+  async #findScopes(): Promise<readonly CacheSource[]> {
+    const { scopes, signatures } = this.settings;
+    const found = await Promise.all(
+      scopes.map(async (reference): Promise<readonly CacheSource[]> => {
+        const place = { reference, store: this.session.registries.repository(reference) };
+        try {
+          const ref = await findRef([place], reference.tag ?? '', { verify: 'none', signatures, ...this.call });
+          return ref.kind === 'found' ? [this.#pinned(reference, ref.descriptor.digest)] : [];
+        } catch {
+          this.call.signal?.throwIfAborted();
+          return [];
+        }
+      }),
+    );
+    return found.flat();
+  }
+
+  /** Of all places, those of the one that is written last: it is the one that is gone on with. */
+  async #earlierBuilds(): Promise<EarlierInputs['builds']> {
+    const { writes } = this.settings;
+    const tag = this.#inputsTag();
+    const builds: EarlierInputs['builds'][] = [];
+    for (const { reference, store } of this.#places) {
+      const earlier = await readInputs(store, tag, this.call);
+      if (writes && formatRepository(reference) === formatRepository(writes)) this.#earlier = earlier;
+      builds.push(earlier.builds);
+    }
+    return builds.flat();
+  }
+
+  #served({ how, outcome, reference }: Extract<Served, { readonly kind: 'served' }>): CachedBuildOutcome {
+    this.#report = {
+      ...this.#report,
+      outcome: this.settings.dryRun ? 'dry-run' : 'hit',
+      served: how,
+      ...(reference && { imageRef: formatReference(reference) }),
     };
-  }
-
-  #served({ how, outcome }: Extract<Served, { readonly kind: 'served' }>): CachedBuildOutcome {
-    this.#report = { ...this.#report, outcome: this.settings.dryRun ? 'dry-run' : 'hit', served: how };
     return this.#outcome({ ...outcome, steps: [], cacheExports: [], warnings: [], metadata: {} });
   }
 
@@ -251,10 +286,11 @@ export class StageRefBuild {
 }
 
 function causesOf(
-  { state }: PlannedStage,
+  { isUnsigned, state }: PlannedStage,
   inputs: StageInputs,
   builds: readonly (readonly StageInputs[])[],
 ): readonly MissCause[] {
+  if (isUnsigned) return [{ kind: 'unsigned' }];
   if (state === 'broken') return [{ kind: 'blob-gone' }];
   return state === 'missing' ? explainMiss(inputs, builds) : [];
 }

@@ -3,7 +3,8 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { parseImageManifest } from '../oci/manifest';
-import { parseReference } from '../oci/reference';
+import { parseReference, type Reference } from '../oci/reference';
+import type { StageRefSettings } from './contract';
 import { BuildRig } from './testing/build-rig';
 
 const twoStages = ['FROM scratch AS deps', 'COPY package.json /', 'FROM deps AS app', 'COPY src /src'].join('\n');
@@ -13,6 +14,11 @@ async function rig(t: { after: (task: () => Promise<void>) => void }): Promise<B
   t.after(() => started[Symbol.asyncDispose]());
   await started.write({ 'package.json': '{}', 'src/main.js': 'one', 'src/lib.js': 'lib' });
   return started;
+}
+
+/** Refs in another repository. */
+function onlyIn(repository: Reference): Pick<StageRefSettings, 'reads' | 'writes'> {
+  return { reads: [repository], writes: repository };
 }
 
 function withoutKeys(tags: readonly string[]): readonly string[] {
@@ -161,7 +167,7 @@ test('an image that was put together is the one that a build would have given', 
   await r.build(twoStages);
   const request = { labels: { version: '2' } };
   const assembled = await r.build(twoStages, { machine: 'b', request });
-  const other = { repository: parseReference(`${r.registry.host}/acme/other`) };
+  const other = onlyIn(parseReference(`${r.registry.host}/acme/other`));
   const location = `${r.registry.host}/acme/cache:${(await r.tags()).find((tag) => /^app-\w+$/.test(tag))}`;
   const cacheFrom = [{ type: 'registry', reference: parseReference(location), insecure: false, location } as const];
   const outputs = [{ type: 'image', push: true, ociMediaTypes: true, forceCompression: true } as const];
@@ -208,7 +214,7 @@ test('a cache under one tag, as BuildKit exports it, serves the image without a 
       ignoreError: false,
     } as const,
   ];
-  const first = await r.build(text, { request: { cacheTo }, settings: { write: false } });
+  const first = await r.build(text, { request: { cacheTo }, settings: { writes: undefined } });
   assert.deepEqual(await r.tags(), []);
   const request = { cacheFrom: [destination], tags: [parseReference(`${r.registry.host}/acme/fresh:1`)] };
   const found = await r.build(text, { machine: 'b', request });
@@ -260,11 +266,11 @@ test('a dry run tells the plan, and neither builds nor writes', async (t) => {
 
 test('without the right to write, refs are read and left alone', async (t) => {
   const r = await rig(t);
-  const built = await r.build(twoStages, { settings: { write: false } });
+  const built = await r.build(twoStages, { settings: { writes: undefined } });
   assert.equal(built.stageRefs?.outcome, 'built');
   assert.deepEqual(await r.tags(), []);
   await r.build(twoStages);
-  const { stageRefs } = await r.build(twoStages, { machine: 'b', settings: { write: false } });
+  const { stageRefs } = await r.build(twoStages, { machine: 'b', settings: { writes: undefined } });
   assert.equal(stageRefs?.outcome, 'hit');
 });
 
@@ -312,7 +318,7 @@ test('arguments count where they are declared, whoever else is given', async (t)
 
 test('a cache repository that cannot be reached is one warning, and the build goes on', async (t) => {
   const r = await rig(t);
-  const settings = { repository: parseReference('127.0.0.1:1/acme/cache') };
+  const settings = onlyIn(parseReference('127.0.0.1:1/acme/cache'));
   const { image } = await r.build(twoStages, { settings });
   assert.ok(image);
   assert.equal(r.warnings.filter((text) => text.startsWith('STAGE_REFS_UNUSABLE')).length, 1);
@@ -350,7 +356,7 @@ test('what only this machine knows gets its refs without being built again', asy
   const text = ['FROM scratch AS deps', 'COPY package.json /', 'FROM scratch AS app', 'COPY --from=deps / /'].join(
     '\n',
   );
-  await r.build(text, { settings: { write: false } });
+  await r.build(text, { settings: { writes: undefined } });
   const { steps } = await r.build(text);
   assert.ok(steps.filter(({ stage }) => stage !== undefined).every(({ outcome }) => outcome !== 'executed'));
   assert.deepEqual(withoutKeys(await r.tags()), ['app-KEY', 'app-KEY-image', 'deps-KEY', 'inputs-KEY']);

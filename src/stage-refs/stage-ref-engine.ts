@@ -58,8 +58,8 @@ export class StageRefEngine implements Engine {
 
   /** As one step of the progress, which does not fail: what is wrong is told once, by whoever it concerns. */
   #probe(build: StageRefBuild, { progress }: EngineOptions): Promise<Probed> {
-    const { now, repository } = this.settings;
-    return inVertex(`looking for stages in ${formatFamiliar(repository)}`, { progress, now }, async () => {
+    const { now, reads } = this.settings;
+    return inVertex(`looking for stages in ${reads.map(formatFamiliar).join(' and ')}`, { progress, now }, async () => {
       try {
         const outcome = await build.probe();
         return outcome ? { kind: 'served', outcome } : { kind: 'planned' };

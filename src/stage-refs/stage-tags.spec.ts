@@ -18,7 +18,7 @@ const name = fc.oneof(
 );
 
 type Make = (name: string, key: StageKey) => string;
-const kinds: readonly Make[] = [stageTag, imageTag, (scope) => scopeTag(scope), (_, lineage) => inputsTag(lineage)];
+const kinds: readonly Make[] = [stageTag, imageTag, (scope) => scopeTag([scope]), (_, lineage) => inputsTag(lineage)];
 
 test('every tag is one by the grammar of OCI, whatever the name', () => {
   fc.assert(
@@ -31,8 +31,8 @@ test('names of stages that need no change stand in their tags as they are', () =
   const hash = keyOf('test', {});
   assert.equal(stageTag('build.x64_a-b', hash), `build.x64_a-b-${hash}`);
   assert.equal(imageTag('app', hash), `app-${hash}-image`);
-  assert.equal(scopeTag('main'), 'scope-main');
-  assert.match(scopeTag('feature/x'), /^scope-feature-x-[0-9a-f]{10}$/);
+  assert.equal(scopeTag(['main']), 'scope-main');
+  assert.match(scopeTag(['feature/x']), /^scope-feature-x-[0-9a-f]{10}$/);
 });
 
 test('different names, keys and kinds never have one tag', () => {

@@ -289,10 +289,7 @@ test('cache is a repository, and what goes with it needs it', async (t) => {
     invocation,
   );
   assert.ok(stageRefs && explain);
-  assert.deepEqual(
-    [stageRefs.repository.repository, stageRefs.verify, stageRefs.dryRun],
-    ['acme/cache', 'blobs', false],
-  );
+  assert.deepEqual([stageRefs.reads[0].repository, stageRefs.verify, stageRefs.dryRun], ['acme/cache', 'blobs', false]);
   assert.deepEqual(stageRefs.compression, { type: 'zstd' });
   assert.equal((await plan({}, invocation)).stageRefs, undefined);
   assert.deepEqual(await mistakes({ dryRun: true, explain: true }, invocation), [

@@ -10,6 +10,7 @@ import type { StageRefSettings } from '../stage-refs/contract';
 import { readAttestations } from './attestations';
 import { readBuildArgs, readValues } from './build-args';
 import { readBuildContexts } from './build-contexts';
+import { permittedCaches, readCacheAccess } from './cache-access';
 import { insecureCacheHosts, readCaches, refuseImageTagsAsCache } from './cache-options';
 import type { DockerBuildOptions, EngineChoice, ProgressMode } from './docker-build-options';
 import { readEntitlements } from './entitlements';
@@ -25,6 +26,7 @@ import { readSecrets, readSsh } from './secrets';
 import { rejoinSplitOptions } from './split-texts';
 import { readStageRefs } from './stage-refs';
 import { replaceTokens } from './tokens';
+import type { CacheAccess } from './trust';
 
 /** A Dockerfile above this is a mistake in the path. */
 const maxDockerfileBytes = 4 * 1024 * 1024;
@@ -66,7 +68,8 @@ export async function planBuild(given: DockerBuildOptions, invocation: Invocatio
   // A token without a value would only bring further mistakes that are none.
   if (hasErrors(mistakes.diagnostics)) return { ok: false, diagnostics: mistakes.diagnostics };
 
-  const request = await readRequest(options, invocation, mistakes);
+  const access = readCacheAccess(options, invocation, mistakes);
+  const request = await readRequest(options, { invocation, access }, mistakes);
   const engine = options.engine ?? 'auto';
   const builder = options.builder === '' ? undefined : options.builder;
   if (engine === 'embedded') {
@@ -75,7 +78,7 @@ export async function planBuild(given: DockerBuildOptions, invocation: Invocatio
       mistakes.add('OPTION_CONFLICT', 'builder', 'the embedded engine has no builders', 'use engine: buildkit');
     }
   }
-  const stageRefs = readStageRefs(options, request?.outputs ?? [], mistakes);
+  const stageRefs = readStageRefs(options, { invocation, outputs: request?.outputs ?? [], access }, mistakes);
   if (request === undefined || hasErrors(mistakes.diagnostics)) {
     // The engine finds them, too, but would not be asked; with BuildKit as the engine they are BuildKit's to find.
     if (request !== undefined && engine !== 'buildkit') mistakes.addAll(await findFileMistakes(request));
@@ -100,15 +103,16 @@ export async function planBuild(given: DockerBuildOptions, invocation: Invocatio
 
 async function readRequest(
   options: DockerBuildOptions,
-  invocation: Invocation,
+  { access, invocation }: { readonly invocation: Invocation; readonly access: CacheAccess },
   mistakes: Mistakes,
 ): Promise<BuildRequest | undefined> {
   const context = await readContext(options, invocation, mistakes);
   const dockerfile = await readDockerfile(options, invocation, mistakes);
   const { outputs, tags: outputTags } = readOutputs(options, invocation, mistakes);
   const tags = uniqueReferences([...readTags(options.tags, mistakes), ...outputTags]);
-  const { cacheFrom, cacheTo } = readCaches(options, invocation, mistakes);
-  refuseImageTagsAsCache(tags, cacheTo, options, mistakes);
+  const caches = readCaches(options, invocation, mistakes);
+  refuseImageTagsAsCache(tags, caches.cacheTo, options, mistakes);
+  const { cacheFrom, cacheTo } = permittedCaches(caches, access);
   if (tags.length === 0 && outputs.some((output) => output.type === 'image' && output.push)) {
     mistakes.add(
       'OPTION_MISSING',

@@ -1,4 +1,5 @@
 import type { VerifyMode } from '../stage-refs/contract';
+import type { CacheAccess, TrustPreset } from './trust';
 
 /** One `type=…,key=value` option: buildx's string, or the same attributes as an object. */
 export type AttributesOption = string | Readonly<Record<string, string | number | boolean>>;
@@ -25,6 +26,9 @@ export interface DockerBuildOptions {
   readonly platform?: string;
   readonly platforms?: readonly string[];
   readonly cache?: string;
+  readonly trust?: TrustPreset;
+  readonly untrustedCache?: string;
+  readonly cacheAccess?: CacheAccess;
   readonly verify?: VerifyMode;
   readonly explain?: boolean;
   readonly dryRun?: boolean;

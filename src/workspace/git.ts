@@ -36,6 +36,21 @@ export function readGitState(workspaceRoot: string, env: Readonly<Record<string,
   };
 }
 
+export interface GitBranches {
+  /** As it is named; undefined for a detached head. */
+  readonly branch?: string;
+  /** What the remote `origin` calls its head, where the clone knows it. */
+  readonly defaultBranch?: string;
+}
+
+/** Branches as git alone knows them. */
+export function readGitBranches(workspaceRoot: string): GitBranches {
+  const branch = git(workspaceRoot, ['symbolic-ref', '--quiet', '--short', 'HEAD']);
+  const remoteHead = git(workspaceRoot, ['symbolic-ref', '--quiet', 'refs/remotes/origin/HEAD']);
+  const defaultBranch = /^refs\/remotes\/origin\/(.+)$/.exec(remoteHead ?? '')?.[1];
+  return { ...(branch !== undefined && { branch }), ...(defaultBranch !== undefined && { defaultBranch }) };
+}
+
 function git(cwd: string, args: readonly string[]): string | undefined {
   try {
     const output = execFileSync('git', args, { cwd, timeout: gitTimeoutMs, stdio: ['ignore', 'pipe', 'ignore'] });

@@ -111,12 +111,22 @@ async function pushImage(
   return written[0];
 }
 
+type ImageRef = NonNullable<BuildRequest['imageRef']>;
+
 /** Gives the image its name in the cache repository, in the form in which it goes out. */
-export async function pushImageRef(
-  image: BuiltImage,
-  { reference, state }: NonNullable<BuildRequest['imageRef']>,
-  delivery: Delivery,
-): Promise<void> {
+export async function pushImageRef(image: BuiltImage, imageRef: ImageRef, delivery: Delivery): Promise<void> {
+  try {
+    await writeImageRef(image, imageRef, delivery);
+  } catch (error) {
+    delivery.signal?.throwIfAborted();
+    if (imageRef.ignoreError !== true) throw error;
+    const reason = error instanceof Error ? error.message : String(error);
+    const message = `image ${formatReference(imageRef.reference)}: ${reason}`;
+    delivery.progress({ kind: 'warning', code: 'CACHE_EXPORT_FAILED', message });
+  }
+}
+
+async function writeImageRef(image: BuiltImage, { reference, state }: ImageRef, delivery: Delivery): Promise<void> {
   const output = delivery.request.outputs.find((each) => each.type === 'image');
   if (output?.type !== 'image') return;
   const store = delivery.registries.repository(reference);

@@ -1,5 +1,6 @@
 import type { ContentStore, PutOutcome } from '../../content/contract';
-import type { Digest } from '../../oci/digest';
+import type { Descriptor } from '../../oci/descriptor';
+import { digestOf, type Digest } from '../../oci/digest';
 
 /** Blobs on their way, by repository and digest. */
 export type Uploads = Map<string, Promise<PutOutcome>>;
@@ -32,13 +33,18 @@ export function stageStore(store: ContentStore, { uploads, onceTag }: StageStore
     resolve: (...args) => store.resolve(...args),
     getManifest: (...args) => store.getManifest(...args),
     putManifest: async (manifest, options) => {
-      const written = onceTag === undefined ? undefined : await store.resolve(onceTag, options);
-      return written ?? store.putManifest(manifest, options);
+      const isWritten = onceTag !== undefined && (await store.resolve(onceTag, options)) !== undefined;
+      // Never the one that is there: this build does not vouch for what others wrote.
+      return isWritten ? describe(manifest) : store.putManifest(manifest, options);
     },
     tags: (...args) => store.tags(...args),
     deleteManifest: (...args) => store.deleteManifest(...args),
     deleteBlob: (...args) => store.deleteBlob(...args),
   };
+}
+
+function describe({ bytes, mediaType }: Parameters<ContentStore['putManifest']>[0]): Descriptor {
+  return { mediaType, digest: digestOf(bytes), size: bytes.length };
 }
 
 function uploadKey(store: ContentStore, digest: Digest): string {

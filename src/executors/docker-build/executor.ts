@@ -1,12 +1,9 @@
 import { homedir } from 'node:os';
 import type { ExecutorContext } from '@nx/devkit';
 import { stoppable } from '../../content/stoppable';
-import type { Engine } from '../../engine/contract';
-import { createEngine } from '../../engine/create-engine';
 import { hostPlatform } from '../../oci/platform';
-import { StageRefEngine } from '../../stage-refs/stage-ref-engine';
-import type { BuildPlan } from '../../workspace/build-plan';
 import type { DockerBuildOptions } from '../../workspace/docker-build-options';
+import { engineFor } from './engine-for';
 import { runBuild } from './run-build';
 
 const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
@@ -21,6 +18,7 @@ export default async function dockerBuild(
   const interrupt = (): void => interruption.stop(new Error('interrupted'));
   for (const signal of signals) process.once(signal, interrupt);
   const { stdout, env } = process;
+  const { defaultBase } = context.nxJsonConfiguration;
   const projectName = context.projectName ?? '';
   try {
     return await runBuild(
@@ -28,10 +26,12 @@ export default async function dockerBuild(
       {
         workspaceRoot: context.root,
         projectName,
+        ...(context.targetName !== undefined && { targetName: context.targetName }),
         projectRoot: context.projectsConfigurations.projects[projectName]?.root ?? '.',
         env,
         homeDirectory: homedir(),
         hostPlatform: buildPlatform(),
+        ...(defaultBase !== undefined && { defaultBase }),
         projects: context.projectsConfigurations.projects,
       },
       {
@@ -41,20 +41,12 @@ export default async function dockerBuild(
         terminalSize: () => (stdout.isTTY ? { columns: stdout.columns, rows: stdout.rows } : defaultTerminalSize),
         isVerbose: context.isVerbose,
         signal: interruption.signal,
-        createEngine: (plan) => engineFor(plan, env, interruption.signal),
+        createEngine: (plan) => engineFor(plan, { env, signal: interruption.signal }),
       },
     );
   } finally {
     for (const signal of signals) process.off(signal, interrupt);
   }
-}
-
-async function engineFor(plan: BuildPlan, env: NodeJS.ProcessEnv, signal: AbortSignal): Promise<Engine> {
-  const { builder, stageRefs, stateDirectory } = plan;
-  const named = builder === undefined ? {} : { builder };
-  const engine = await createEngine({ choice: plan.engine, env, stateDirectory, signal, ...named });
-  if (stageRefs === undefined) return engine;
-  return new StageRefEngine(engine, { ...stageRefs, env, homeDirectory: homedir(), stateDirectory, now: Date.now });
 }
 
 /** Images are Linux's wherever they are built, unless the Dockerfile's user asks for another platform. */

@@ -143,3 +143,12 @@ test('schema.json describes exactly the options that are read, with a descriptio
   const undescribed = Object.entries(schema.properties).filter(([, property]) => property.description === undefined);
   assert.deepEqual(undescribed, []);
 });
+
+test('options that mean nothing without cache have no default, since Nx would give it to every build', async () => {
+  const path = join(repositoryRoot(), 'src/executors/docker-build/schema.json');
+  const { properties } = JSON.parse(await readFile(path, 'utf8')) as {
+    readonly properties: Readonly<Record<string, { readonly default?: unknown }>>;
+  };
+  for (const option of ['verify', 'trust', 'untrustedCache'])
+    assert.equal(properties[option]?.default, undefined, option);
+});

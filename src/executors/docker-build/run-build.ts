@@ -7,6 +7,7 @@ import { buildMetadata, writeMetadataFile } from '../../report/metadata';
 import { createRedactor } from '../../report/redactor';
 import { formatSummary } from '../../report/summary';
 import { planBuild, type BuildPlan } from '../../workspace/build-plan';
+import { cacheSecrets } from '../../workspace/cache-secrets';
 import type { DockerBuildOptions } from '../../workspace/docker-build-options';
 import { describeImage } from '../../workspace/image-file';
 import type { Invocation } from '../../workspace/invocation';
@@ -30,7 +31,8 @@ export async function runBuild(
   invocation: Invocation,
   host: BuildHost,
 ): Promise<{ readonly success: boolean }> {
-  let redact = (text: string): string => text;
+  const cacheSecretValues = cacheSecrets(invocation.env);
+  let redact = createRedactor(cacheSecretValues);
   const print = (text: string): void => host.write(`${redact(text)}\n`);
   try {
     const result = await planBuild(options, invocation);
@@ -39,7 +41,7 @@ export async function runBuild(
     if (!result.ok) return { success: false };
     const { plan } = result;
     const secrets = await SecretValues.read(plan.request.secrets, invocation.env);
-    redact = createRedactor(secrets.values());
+    redact = createRedactor([...secrets.values(), ...cacheSecretValues]);
     const outcome = await build(plan, redact, invocation, host);
     const summary = summaryFor(plan, outcome);
     if (summary !== undefined) print(summary);

@@ -9,7 +9,7 @@ import type { Descriptor } from '../../oci/descriptor';
 import { digestOf, type Digest } from '../../oci/digest';
 import { serializeManifest } from '../../oci/manifest';
 import { mediaTypes } from '../../oci/media-types';
-import { parseReference } from '../../oci/reference';
+import { parseReference, type Reference } from '../../oci/reference';
 import { FakeRegistry, fakeCredentials } from '../../testing/fake-registry';
 import { TemporaryDirectory } from '../../testing/temporary-directory';
 import type { StageRefSettings } from '../contract';
@@ -91,6 +91,11 @@ export class BuildRig implements AsyncDisposable {
     return `${this.registry.host}/acme/base:${tag}`;
   }
 
+  /** A repository, or with a tag a ref in it. */
+  place(repository = 'acme/cache', tag?: string): Reference {
+    return parseReference(`${this.registry.host}/${repository}${tag === undefined ? '' : `:${tag}`}`);
+  }
+
   /** Builds and pushes to `acme/app:latest`, with refs in `acme/cache`. The requests of this build alone stay logged. */
   async build(dockerfile: string, options: BuildOptions = {}): Promise<CachedBuildOutcome> {
     const { machine = 'a', settings = {}, request = {}, signal } = options;
@@ -115,10 +120,12 @@ export class BuildRig implements AsyncDisposable {
       },
       {
         ...environment,
-        repository: parseReference(`${this.registry.host}/acme/cache`),
+        reads: [this.place()],
+        writes: this.place(),
         scopes: [],
+        exportScope: undefined,
+        signatures: undefined,
         verify: 'manifest',
-        write: true,
         dryRun: false,
         compression: { type: 'gzip' },
         ignoreError: false,

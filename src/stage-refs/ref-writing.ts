@@ -1,0 +1,78 @@
+import type { CallOptions, ContentStore } from '../content/contract';
+import type { BuildOutcome, CacheSource, StageCache, StoredCacheTarget } from '../engine/contract';
+import type { Digest } from '../oci/digest';
+import { formatReference, withDigest, withTag, type Reference } from '../oci/reference';
+import type { StageRefSettings } from './contract';
+import type { PlannedStage } from './plan-stages';
+
+/** What a build writes into the cache, all of it into one repository, and the signatures of that. */
+export class RefWriting {
+  /** Tags by what reports call them. */
+  readonly #written = new Map<string, string>();
+
+  constructor(
+    private readonly home: Reference,
+    private readonly store: ContentStore,
+    private readonly settings: StageRefSettings,
+  ) {}
+
+  /** Stages to write. One that another repository has is written here only if it proves to have lost something. */
+  stageCaches(stages: readonly PlannedStage[]): readonly StageCache[] {
+    return stages.flatMap(({ reference, stage, state }): StageCache[] => {
+      if (state === 'unneeded') return [];
+      const target = this.#target(reference.tag ?? '');
+      return [{ stage: stage.index, target, state: state === 'present' ? 'exists' : state }];
+    });
+  }
+
+  /** The cache of the branch. */
+  scopeTargets(): readonly StoredCacheTarget[] {
+    const { exportScope } = this.settings;
+    return exportScope?.tag === undefined ? [] : [this.#target(exportScope.tag)];
+  }
+
+  /**
+   * Signs what was written, by the digests that this build knows: what stands under a tag by now may be someone else's.
+   * A manifest that someone else put first is not there, and remains theirs to sign.
+   */
+  async sign(outcome: BuildOutcome, image: Reference | undefined, call: CallOptions): Promise<void> {
+    const { ignoreError, signatures } = this.settings;
+    if (!signatures) return;
+    const refs = outcome.cacheExports.flatMap(({ location, manifest }): (readonly [string, Digest])[] => {
+      const tag = this.#written.get(location);
+      return tag === undefined || manifest === undefined ? [] : [[tag, manifest.digest]];
+    });
+    if (image?.tag !== undefined && outcome.image) refs.push([image.tag, outcome.image.digest]);
+    try {
+      await Promise.all(refs.map(([tag, digest]) => signatures.sign(this.store, tag, digest, call)));
+    } catch (error) {
+      call.signal?.throwIfAborted();
+      if (!ignoreError) throw error;
+    }
+  }
+
+  #target(tag: string): StoredCacheTarget {
+    const { compression, ignoreError } = this.settings;
+    const destination = sourceOf(withTag(this.home, tag));
+    this.#written.set(destination.location, tag);
+    return {
+      destination,
+      mode: 'max',
+      ociMediaTypes: true,
+      imageManifest: true,
+      compression,
+      forceCompression: false,
+      ignoreError,
+    };
+  }
+}
+
+/** A ref as a cache; with a digest, exactly the one that was looked at, whatever its tag points at by then. */
+export function sourceOf(reference: Reference, digest?: Digest): CacheSource {
+  return {
+    type: 'registry',
+    reference: digest === undefined ? reference : withDigest(reference, digest),
+    insecure: false,
+    location: formatReference(reference),
+  };
+}
