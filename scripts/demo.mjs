@@ -1,5 +1,6 @@
 // npm run demo: installs the packed plugin into a copy of examples/workspace, starts the registry that comes with it, and
 // shows what the cache does. Fails if any expectation does not hold. Needs nothing from the internet but npm packages.
+import { existsSync } from 'node:fs';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { unpackImage } from './demo/image.mjs';
@@ -25,6 +26,14 @@ function tableOf(output) {
   const start = lines.findIndex((line) => line.includes('STEP ') && line.includes('RESULT'));
   const end = lines.findIndex((line, index) => index > start && line.trim().startsWith('image: '));
   return start < 0 || end < 0 ? undefined : lines.slice(start, end + 1).join('\n');
+}
+
+/** What a build with the option `cache` says of stages and image. */
+function cacheLinesOf(output) {
+  const lines = output.split('\n');
+  const start = lines.findIndex((line) => line.startsWith('STAGE ') || line.startsWith('cache: '));
+  const end = lines.findIndex((line) => line.startsWith('image: '));
+  return start < 0 || end < 0 ? output : lines.slice(start, end + 1).join('\n');
 }
 
 /** Builds, shows the table, and gives the steps of the metadata file. */
@@ -110,11 +119,46 @@ async function demonstrate(registry) {
     `${changed.digest}, then ${elsewhere.digest}`,
   );
 
+  heading('The option cache: unchanged on another machine, answered by the registry, without a builder');
+  await showStageRefs(registry, environment, changed);
+
   heading('What lies in the registry');
   await listRegistry(registry.client);
 
   heading('The pushed image, pulled back');
   await runImage(registry.client);
+}
+
+/** The configuration "stages" of the example has the option `cache`. */
+async function showStageRefs(registry, environment, expected) {
+  const build = async (name) => {
+    const clone = join(directory, `workspace-${name}`);
+    await copyWorkspace(clone, workspace);
+    const state = join(directory, `state-${name}`);
+    registry.takeRequests();
+    const started = performance.now();
+    const { code, output, result } = await buildImage(clone, 'api', { state, environment, configuration: 'stages' });
+    const requests = registry.takeRequests();
+    const table = code === 0 ? cacheLinesOf(output) : output;
+    console.log(table);
+    console.log(`nx run api:docker-build:stages took ${((performance.now() - started) / 1000).toFixed(1)}s\n`);
+    if (!tally.check('api was built', code === 0 && result !== undefined, `exit code ${code}`)) throw new Stopped();
+    return {
+      digest: result['containerimage.digest'],
+      served: result['nx-registry-cache'].stageRefs?.served,
+      requests,
+      state,
+    };
+  };
+  console.log('One machine finds the layers in the cache of before, and puts the image under its key:\n');
+  const first = await build('4');
+  console.log('The next one, which has nothing:\n');
+  const { digest, requests, served, state } = await build('5');
+  console.log(`${requests.length} requests to the registry:\n${requests.join('\n')}`);
+  tally.check('the image is the same', digest === first.digest && digest === expected.digest, digest);
+  tally.check('the image was found where it is', served === 'in-place', served);
+  tally.check('at most two requests were made', requests.length > 0 && requests.length <= 2, requests.join(' | '));
+  tally.check('no builder was started', !existsSync(state), state);
 }
 
 async function listRegistry(client) {

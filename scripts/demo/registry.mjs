@@ -11,10 +11,10 @@ const manifestTypes = [
   'application/vnd.docker.distribution.manifest.v2+json',
 ].join(', ');
 
-/** Starts the registry that comes with the installed plugin, on a free port. */
+/** Starts the registry that comes with the installed plugin, on a free port. It tells each request that it answered. */
 export async function startRegistry(workspace, directory) {
   const program = join(workspace, 'node_modules/nx-registry-cache/dist/src/registry-server/main.js');
-  const child = spawn(process.execPath, [program, '--root', directory, '--port', '0'], {
+  const child = spawn(process.execPath, [program, '--root', directory, '--port', '0', '--log'], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   const exited = once(child, 'exit');
@@ -26,7 +26,11 @@ export async function startRegistry(workspace, directory) {
   ]);
   const url = /http:\/\/\S+?(?=[,\s]|$)/.exec(line)?.[0];
   if (url === undefined) throw new Error(`the registry did not say where it listens: ${line}`);
+  const requests = [];
+  lines.on('line', (request) => requests.push(request));
   return {
+    /** Requests since the last call, such as `GET /v2/acme/api/manifests/latest 200`. */
+    takeRequests: () => requests.splice(0),
     client: new RegistryClient(url),
     host: new URL(url).host,
     async stop() {

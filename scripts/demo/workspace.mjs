@@ -84,12 +84,12 @@ export function runNx(workspace, args, environment = {}) {
  *
  * @returns {Promise<{ code: number, output: string, result?: object }>} `result` is the metadata file.
  */
-export async function buildImage(workspace, project, { state, environment }) {
+export async function buildImage(workspace, project, { state, environment, configuration }) {
   const metadata = join(workspace, 'dist/apps', project, 'image.json');
   await rm(metadata, { force: true });
   const args = [
     'run',
-    `${project}:docker-build`,
+    [project, 'docker-build', ...(configuration === undefined ? [] : [configuration])].join(':'),
     '--outputStyle=static',
     // The demo shows what needs no daemon, also where there is one.
     '--engine=embedded',

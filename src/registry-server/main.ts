@@ -1,6 +1,7 @@
 import { isCodedError } from '../diagnostics/coded-error';
 import { formatDiagnostics } from '../diagnostics/format-diagnostics';
 import { parseServeArguments, serveUsage } from './cli';
+import type { RequestLogEntry } from './handler';
 import { startRegistryServer } from './server';
 
 /** `npm run serve-registry -- --port N --root DIR`: serves until it is told to stop. */
@@ -12,9 +13,14 @@ async function main(): Promise<void> {
     process.exitCode = 2;
     return;
   }
-  const server = await startRegistryServer(parsed.value);
-  process.stdout.write(`registry listening on ${server.url}, content in ${parsed.value.root}\n`);
+  const { log, ...options } = parsed.value;
+  const server = await startRegistryServer({ ...options, ...(log && { log: printRequest }) });
+  process.stdout.write(`registry listening on ${server.url}, content in ${options.root}\n`);
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => void server.close());
+}
+
+function printRequest({ error, method, path, status }: RequestLogEntry): void {
+  process.stdout.write(`${method} ${path} ${status}${error === undefined ? '' : ` ${error}`}\n`);
 }
 
 main().catch((error: unknown) => {

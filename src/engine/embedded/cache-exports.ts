@@ -1,14 +1,17 @@
-import { collectExport, type ResolveRemote } from '../../cache/collect-export';
+import { collectExport, type CollectedCache, type ResolveRemote } from '../../cache/collect-export';
 import { droppedWarning } from '../../cache/dropped-warning';
-import { exportCache } from '../../cache/export-cache';
+import { exportCache, type ExportCacheOutcome } from '../../cache/export-cache';
 import type { ExportableRecord } from '../../cache/exportable-record';
 import { referenceInStore, type StoredCacheTarget } from '../../cache/location';
 import type { CallOptions, ContentStore } from '../../content/contract';
+import { isCodedError } from '../../diagnostics/coded-error';
 import type { Digest } from '../../oci/digest';
-import type { ProgressSink, VertexEvent } from '../../progress/event';
+import type { ProgressSink, VertexEvent, WarningEvent } from '../../progress/event';
+import { lacksBlobs } from '../../registry/manifest-requests';
 import type { SolverResult } from '../../solver/contract';
 import type { CacheExportReport, CacheSource } from '../contract';
 import { layerProgress } from './layer-progress';
+import { surveyLayers, withoutLayers } from './lost-layers';
 import { inVertex } from './progress-vertex';
 
 export interface CacheExportOptions extends CallOptions {
@@ -53,6 +56,11 @@ export async function exportToTarget(
   }
 }
 
+function lostWarning(location: string, lost: ReadonlySet<Digest>): WarningEvent {
+  const message = `cache ${location}: the registry has lost ${[...lost].sort().join(', ')}; what needs it is left out`;
+  return { kind: 'warning', code: 'CACHE_LAYER_LOST', message };
+}
+
 async function writeCache(
   target: StoredCacheTarget,
   vertex: VertexEvent,
@@ -61,21 +69,33 @@ async function writeCache(
   const { progress, signal } = options;
   const call = signal ? { signal } : {};
   const store = options.store(target.destination);
-  const present = options.present.get(store.name);
-  const cache = await collectExport(options.records, {
-    ...call,
-    mode: target.mode,
-    resolveRemote: options.resolveRemote(target),
-  });
   const layers = layerProgress(vertex, options);
-  const outcome = await exportCache(cache, store, {
-    ...call,
-    tag: referenceInStore(target.destination),
-    imageManifest: target.imageManifest,
-    ociMediaTypes: target.ociMediaTypes,
-    isPresent: (digest) => present?.has(digest) ?? false,
-    onLayer: layers.onLayer,
-    onBytes: layers.onBytes,
+  const collect = (lost: ReadonlySet<Digest> = new Set()): Promise<CollectedCache> =>
+    collectExport(options.records, {
+      ...call,
+      mode: target.mode,
+      resolveRemote: withoutLayers(options.resolveRemote(target), lost),
+    });
+  const send = (cache: CollectedCache, present: ReadonlySet<Digest>): Promise<ExportCacheOutcome> =>
+    exportCache(cache, store, {
+      ...call,
+      tag: referenceInStore(target.destination),
+      imageManifest: target.imageManifest,
+      ociMediaTypes: target.ociMediaTypes,
+      isPresent: (digest) => present.has(digest),
+      onLayer: layers.onLayer,
+      onBytes: layers.onBytes,
+    });
+  const cache = await collect();
+  const present = options.present.get(store.name) ?? new Set();
+  const outcome = await send(cache, present).catch(async (error: unknown) => {
+    if (!lacksBlobs(error) && !isCodedError(error, 'BLOB_MISSING')) throw error;
+    // A cache that was imported lists layers that the registry has lost since.
+    const { stored, lost } = await surveyLayers(cache.layers.values(), store, call);
+    const isNews = lost.size > 0 || [...cache.layers.keys()].some((blob) => present.has(blob) && !stored.has(blob));
+    if (!isNews) throw error;
+    if (lost.size > 0) progress(lostWarning(target.destination.location, lost));
+    return send(lost.size > 0 ? await collect(lost) : cache, stored);
   });
   const warning = droppedWarning(target.destination.location, outcome.dropped);
   if (warning) progress(warning);
