@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { mkdtemp } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { CacheConfig } from '../../src/cache/contract';
@@ -16,12 +17,16 @@ export interface BuildCaseOptions {
 }
 
 const cacheTag = 'cache';
+/** Milliseconds; a build that hangs must not keep the other cases from being told. */
+const longestBuild = 120_000;
 
 /** Builds a case with the embedded engine, exports its cache with `mode=max` and reads back what was written. */
 export async function buildCase(golden: GoldenCase, { directory, registry }: BuildCaseOptions): Promise<CacheConfig> {
   const work = await mkdtemp(join(directory, `${golden.name}-`));
   try {
     const { embedded, env } = await layOutGolden(golden, work, registry);
+    const signal = AbortSignal.timeout(longestBuild);
+    setMaxListeners(0, signal);
     const destination = { type: 'local', directory: join(work, 'cache'), tag: cacheTag, location: 'cache' } as const;
     const cacheTo = {
       destination,
@@ -33,7 +38,7 @@ export async function buildCase(golden: GoldenCase, { directory, registry }: Bui
       ignoreError: false,
     } as const;
     // The recorded builder remembered all cases, and linked what they have in common.
-    const options = { stateDirectory: join(directory, 'state'), env, linkEquivalents: true };
+    const options = { stateDirectory: join(directory, 'state'), env, signal, linkEquivalents: true };
     await buildEmbedded({ ...embedded, cacheTo: [cacheTo] }, options);
     const imported = await importCache(new DirectoryStore(join(work, 'cache')), cacheTag, { name: golden.name });
     if (imported.kind !== 'imported') throw new Error(`the cache that was written cannot be read: ${imported.kind}`);

@@ -19,6 +19,7 @@ export interface EmbeddedBuildOptions {
   readonly stateDirectory: string;
   readonly env?: Readonly<Record<string, string>>;
   readonly linkEquivalents?: boolean;
+  readonly signal?: AbortSignal;
 }
 
 export interface EmbeddedBuildResult {
@@ -54,7 +55,7 @@ export function requestOf(build: EmbeddedBuild): BuildRequest {
 /** Builds with the embedded engine. */
 export async function buildEmbedded(
   build: EmbeddedBuild,
-  { stateDirectory, env = {}, linkEquivalents }: EmbeddedBuildOptions,
+  { stateDirectory, env = {}, linkEquivalents, signal }: EmbeddedBuildOptions,
 ): Promise<EmbeddedBuildResult> {
   const engine = new EmbeddedEngine({
     stateDirectory,
@@ -64,7 +65,7 @@ export async function buildEmbedded(
     ...(linkEquivalents !== undefined && { linkEquivalents }),
     createSandbox: (directory, layers) => createSandbox({ stateDirectory: directory, layers }),
   });
-  const outcome = await engine.build(requestOf(build), { progress: () => undefined });
+  const outcome = await engine.build(requestOf(build), { progress: () => undefined, ...(signal && { signal }) });
   const steps = outcome.steps
     .filter(({ name }) => isInstruction(name))
     .map(({ name, outcome: result }): SolvedVertex => ({

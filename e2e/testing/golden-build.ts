@@ -1,5 +1,5 @@
 import { existsSync, readFileSync, readdirSync } from 'node:fs';
-import { writeFile } from 'node:fs/promises';
+import { copyFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseImageManifest } from '../../src/oci/manifest';
 import { parsePlatform } from '../../src/oci/platform';
@@ -31,6 +31,8 @@ export async function layOutGolden(golden: GoldenCase, work: string, registry: s
   const text = golden.dockerfile.replaceAll(recordedHost, registry);
   const path = join(work, 'Dockerfile');
   await writeFile(path, text);
+  const ignoreFile = join(golden.directory, 'Dockerfile.dockerignore');
+  if (existsSync(ignoreFile)) await copyFile(ignoreFile, `${path}.dockerignore`);
   return {
     embedded: {
       context,

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { closeSync, mkdirSync, openSync, readSync, rmSync } from 'node:fs';
+import { closeSync, lstatSync, mkdirSync, openSync, readSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { decodePathBytes, encodePathBytes } from '../../../filetree/path-bytes';
 import { cleanPath } from '../../../filetree/paths';
@@ -91,7 +91,7 @@ function gnuReader(cp: string, tar: string, scratch: string): XattrReader {
     const archive = join(scratch, 'archive');
     mkdirSync(copy, { recursive: true, mode: 0o700 });
     try {
-      for (const batch of batches(paths)) {
+      for (const batch of batches(paths.filter((path) => isCopied(join(root, path))))) {
         const names = batch.map((path) => `./${path}`);
         spawnSync(cp, ['-d', '--preserve=all', '--attributes-only', '--parents', '--', ...names, copy], {
           cwd: root,
@@ -105,6 +105,12 @@ function gnuReader(cp: string, tar: string, scratch: string): XattrReader {
     }
     return found;
   };
+}
+
+/** Whether cp gets it: it opens what it copies, which waits for a writer at a pipe and may do anything at a device. */
+function isCopied(path: string): boolean {
+  const stats = lstatSync(path, { throwIfNoEntry: false });
+  return stats !== undefined && (stats.isFile() || stats.isDirectory() || stats.isSymbolicLink());
 }
 
 function readArchive(archive: string, found: Map<string, Xattrs>): void {
