@@ -94,6 +94,26 @@ test('owner and permissions', async (t) => {
   assert.deepEqual([symbolic.mode, symbolic.modeString], [0, 'u+rwX,go-w']);
 });
 
+test('an owner by name needs an image that has names', async (t) => {
+  const table = [
+    ['FROM base\nCOPY --link --chown=app a /b', 2],
+    ['FROM scratch\nCOPY --chown=5:staff a /b', 2],
+    ['FROM scratch\nUSER app\nWORKDIR /x', 3],
+  ] as const;
+  for (const [text, line] of table) {
+    await t.test(text, async () => {
+      const { diagnostics } = await convertText(text);
+      const errors = diagnostics.filter(({ severity }) => severity === 'error');
+      assert.deepEqual(
+        errors.map(({ code, location }) => [code, location?.line]),
+        [['DOCKERFILE_OWNER', line]],
+      );
+    });
+  }
+  const { diagnostics } = await convertText('FROM scratch\nUSER app\nCOPY --chown=root a /b\nWORKDIR /x');
+  assert.deepEqual(diagnostics, []);
+});
+
 test('--parents keeps directories from the pivot on, and asks for plain paths to exist', async (t) => {
   const table = [
     ['a/b/c', '/', ['a/b/c'], ['/a/b/c']],
@@ -176,15 +196,15 @@ test('ADD of a git repository', async () => {
 });
 
 test('--link copies onto nothing and lays the result on top, but not with --chmod', async () => {
-  const conversion = await convertText('FROM base\nCOPY --link --chown=app a /b');
+  const conversion = await convertText('FROM base\nCOPY --link --chown=5 a /b');
   const [copy] = operationsOf(conversion, 'file');
   const [action] = copy?.actions ?? [];
   assert.ok(action?.kind === 'copy');
-  assert.deepEqual([action.input, action.secondaryInput, action.owner], [-1, 0, { user: { name: 'app', input: -1 } }]);
+  assert.deepEqual([action.input, action.secondaryInput, action.owner], [-1, 0, { user: { id: 5 } }]);
   const merge = verticesOf(conversion).at(-1);
   assert.deepEqual(merge?.operation, { kind: 'merge', inputs: [0, 1] });
-  assert.equal(merge.name, '[2/2] LINK COPY --link --chown=app a /b');
-  assert.equal(merge.inputs[1]?.vertex.name, '[2/2] COPY --link --chown=app a /b');
+  assert.equal(merge.name, '[2/2] LINK COPY --link --chown=5 a /b');
+  assert.equal(merge.inputs[1]?.vertex.name, '[2/2] COPY --link --chown=5 a /b');
 
   assert.equal(operationsOf(await convertText('FROM base\nCOPY --link --chmod=644 a /b'), 'merge').length, 0);
   assert.equal(operationsOf(await convertText('FROM scratch\nCOPY --link a /b'), 'merge').length, 0);

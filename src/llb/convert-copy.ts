@@ -1,7 +1,7 @@
 import type { CopyInstruction } from '../dockerfile/ast';
 import { heredocText } from '../dockerfile/heredoc';
 import { mainContext } from './build-state';
-import { parseChmod, parseOwner } from './copy-options';
+import { parseChmod, parseOwner, unknownName } from './copy-options';
 import { copyPart, isRemote, plainPart, type CopyPart } from './copy-source';
 import { expandChecked, expandForDisplay, expandHeredoc } from './expansion';
 import { InputList, type DraftEdge } from './graph';
@@ -129,6 +129,18 @@ function addCopy(context: StepContext, instruction: CopyInstruction, options: Ad
     const { range } = instruction;
     build.reporter.error({ code: 'DOCKERFILE_CHMOD', message: chmod.message, range, near: '--chmod' });
   }
+  const owner = copy.chown === '' ? undefined : parseOwner(copy.chown, baseIndex);
+  const unknown = owner && unknownName(owner);
+  if (unknown !== undefined) {
+    const why = base === undefined && state.edge !== undefined ? 'a copy with --link does not see' : 'scratch has not';
+    build.reporter.error({
+      code: 'DOCKERFILE_OWNER',
+      message: `"${unknown}" is looked up in /etc/passwd and /etc/group of the image, which ${why}`,
+      range: instruction.range,
+      near: '--chown',
+      hint: 'give numbers, such as --chown=1000:1000',
+    });
+  }
   const shared = {
     dest: resolveDestination(workingDirectory(state), copy.destination),
     mode: chmod.ok ? chmod.mode : 0,
@@ -136,7 +148,7 @@ function addCopy(context: StepContext, instruction: CopyInstruction, options: Ad
     createDestPath: true,
     alwaysReplaceExistingDestPaths: false,
     excludePatterns: instruction.exclude,
-    ...(copy.chown !== '' && { owner: parseOwner(copy.chown, baseIndex) }),
+    ...(owner && { owner }),
     timestamp: noTimestamp,
   };
   const actions = parts.map((part, index): CopyAction => ({

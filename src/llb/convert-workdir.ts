@@ -1,5 +1,5 @@
 import type { WorkdirInstruction } from '../dockerfile/ast';
-import { parseOwner } from './copy-options';
+import { parseOwner, unknownName } from './copy-options';
 import { expandChecked, expandForDisplay } from './expansion';
 import { InputList } from './graph';
 import { withConfig } from './image-draft';
@@ -28,6 +28,16 @@ export function convertWorkdir(context: StepContext, instruction: WorkdirInstruc
   const inputs = new InputList();
   const input = inputs.indexOf(state.edge);
   const user = state.image.config?.User ?? '';
+  const owner = user === '' ? undefined : parseOwner(user, input);
+  const unknown = owner && unknownName(owner);
+  if (unknown !== undefined) {
+    build.reporter.error({
+      code: 'DOCKERFILE_OWNER',
+      message: `the directory would belong to "${unknown}", but scratch has no /etc/passwd to look it up in`,
+      range: instruction.range,
+      hint: 'give a number in USER, or copy files before',
+    });
+  }
   const name = stepName(context, capitaliseInstruction(expandForDisplay(instruction.source, state.env, { escape })));
   state.edge = build.graph.add({
     operation: {
@@ -41,7 +51,7 @@ export function convertWorkdir(context: StepContext, instruction: WorkdirInstruc
           path: cleanPath(directory),
           mode: directoryMode,
           makeParents: true,
-          ...(user !== '' && { owner: parseOwner(user, input) }),
+          ...(owner && { owner }),
           timestamp: sourceDateEpoch === undefined ? noTimestamp : BigInt(sourceDateEpoch) * nanosecondsPerSecond,
         },
       ],

@@ -32,6 +32,12 @@ export function parseOwner(text: string, input: number): FileOwner {
   return { user: identity(text.slice(0, colon), input), group: identity(text.slice(colon + 1), input) };
 }
 
+/** The name in an owner that nothing says the number of: it is to be looked up where there are no files yet. */
+export function unknownName(owner: FileOwner): string | undefined {
+  const unknown = [owner.user, owner.group].find((identity) => identity && 'name' in identity && identity.input < 0);
+  return unknown && 'name' in unknown ? unknown.name : undefined;
+}
+
 const maxId = 2 ** 31 - 1;
 
 function identity(text: string, input: number): UserIdentity {

@@ -15,7 +15,8 @@ const source = () =>
     .file('src/lib/deep.js', 'd')
     .file('src/lib/deep.ts', 't')
     .symlink('link', 'a.txt')
-    .symlink('dirlink', 'src');
+    .symlink('dirlink', 'src')
+    .symlink('dangling', 'nowhere');
 
 interface Case {
   readonly name: string;
@@ -138,6 +139,11 @@ const cases: readonly Case[] = [
     tree: ['d755 0:0 d', 'd700 5:0 d/src', 'd755 0:0 d/src/lib', 'f644 0:0 d/src/lib/deep.js =d'],
   },
   {
+    name: 'a required path that is a link to nothing',
+    action: copyAction('/', '/d/', { includePatterns: ['dangling'], requiredPaths: ['/dangling'] }),
+    tree: ['d755 0:0 d', 's777 0:0 d/dangling -> nowhere'],
+  },
+  {
     name: 'include patterns that match nothing make nothing',
     action: copyAction('/', '/d/', { includePatterns: ['src/*/none'] }),
     tree: ['d755 0:0 d'],
@@ -159,6 +165,12 @@ for (const { name, base = [], action, tree } of cases) {
 
 const failures: readonly (Omit<Case, 'tree'> & { readonly reason: string; readonly message: RegExp })[] = [
   { name: 'no such source', action: copyAction('none', '/x'), reason: 'not-found', message: /"\/none": not found/ },
+  {
+    name: 'wildcards in a directory that is not there',
+    action: copyAction('none/*', '/x'),
+    reason: 'not-found',
+    message: /"\/none": not found/,
+  },
   {
     name: 'no match where one is needed',
     action: copyAction('*.none', '/x', { allowEmptyWildcard: false }),

@@ -2,8 +2,7 @@ import type { CallOptions } from '../../content/contract';
 import { createIgnoreMatcher } from '../../dockerfile/ignore-matcher';
 import type { FileTree, PathFilter } from '../../filetree/contract';
 import { cleanPath, parentPath } from '../../filetree/paths';
-import { resolvePath } from '../../filetree/resolve-path';
-import { containsWildcards } from '../../filetree/wildcard';
+import { containsWildcards, splitWildcards } from '../../filetree/wildcard';
 import type { CopyAction } from '../../llb/operation';
 import { fileError } from './file-error';
 import type { ActionContext } from './make-actions';
@@ -46,11 +45,17 @@ export async function copy(tree: WorkTree, source: FileTree, action: CopyAction,
 async function sourcesOf(source: FileTree, action: CopyAction): Promise<readonly string[]> {
   for (const required of action.requiredPaths) {
     const path = cleanPath(required);
-    if (!(await source.lookup(await resolvePath(source, path)))) throw notFound(path);
+    // A link counts, wherever it points.
+    if (!(await source.lookup(await followSource(source, path, false)))) throw notFound(path);
   }
   if (!action.allowWildcard || !containsWildcards(action.src)) return [cleanPath(action.src)];
   const matches = await findMatches(source, action.src, { followSymlinks: action.followSymlink });
-  if (matches.length === 0 && !action.allowEmptyWildcard) throw notFound(cleanPath(action.src));
+  if (matches.length === 0) {
+    const { base } = splitWildcards(cleanPath(action.src));
+    const isThere = (await source.lookup(await followSource(source, base, action.followSymlink))) !== undefined;
+    if (!isThere) throw notFound(base);
+    if (!action.allowEmptyWildcard) throw notFound(cleanPath(action.src));
+  }
   return matches;
 }
 
