@@ -55,3 +55,10 @@ test('a stage that the target does not need is not checked', async () => {
   assert.deepEqual(await check('FROM scratch AS a\nEXPOSE x\nFROM scratch AS b\nEXPOSE 1\n'), []);
   assert.deepEqual(await check('FROM scratch AS a\nEXPOSE x\nFROM scratch\n', { target: 'a' }), ['2 DOCKERFILE_PORT']);
 });
+
+test('an owner by name is left to the build where the base image may know it', async () => {
+  const lines = ['COPY --chown=app a /a', 'COPY --link --chmod=644 --chown=app a /a', 'USER app', 'WORKDIR /w'];
+  assert.deepEqual(await check(`FROM base AS b\n${lines.join('\n')}\nFROM b\n${lines.join('\n')}`), []);
+  assert.deepEqual(await check('FROM base\nCOPY --link --chown=app a /a'), ['2 DOCKERFILE_OWNER']);
+  assert.deepEqual(await check(`FROM scratch\n${lines[0]!}`), ['2 DOCKERFILE_OWNER']);
+});

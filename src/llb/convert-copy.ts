@@ -6,10 +6,10 @@ import { copyPart, isRemote, plainPart, type CopyPart } from './copy-source';
 import { expandChecked, expandForDisplay, expandHeredoc } from './expansion';
 import { InputList, type DraftEdge } from './graph';
 import { inlineFile, noTimestamp } from './inline-file';
-import type { CopyAction } from './operation';
+import type { CopyAction, FileOwner } from './operation';
 import { joinPath, resolveDestination } from './posix-path';
 import { stageLabel } from './stage-node';
-import { commit, expansionOf, stepName, workingDirectory, type StepContext } from './step-context';
+import { commit, expansionOf, isBaseUnknown, stepName, workingDirectory, type StepContext } from './step-context';
 import { capitaliseInstruction } from './vertex-name';
 
 const inlineFileMode = 0o644;
@@ -130,17 +130,7 @@ function addCopy(context: StepContext, instruction: CopyInstruction, options: Ad
     build.reporter.error({ code: 'DOCKERFILE_CHMOD', message: chmod.message, range, near: '--chmod' });
   }
   const owner = copy.chown === '' ? undefined : parseOwner(copy.chown, baseIndex);
-  const unknown = owner && unknownName(owner);
-  if (unknown !== undefined) {
-    const why = base === undefined && state.edge !== undefined ? 'a copy with --link does not see' : 'scratch has not';
-    build.reporter.error({
-      code: 'DOCKERFILE_OWNER',
-      message: `"${unknown}" is looked up in /etc/passwd and /etc/group of the image, which ${why}`,
-      range: instruction.range,
-      near: '--chown',
-      hint: 'give numbers, such as --chown=1000:1000',
-    });
-  }
+  if (owner) checkOwner(context, instruction, { owner, isLinked: instruction.link && copy.chmod === '' });
   const shared = {
     dest: resolveDestination(workingDirectory(state), copy.destination),
     mode: chmod.ok ? chmod.mode : 0,
@@ -160,6 +150,23 @@ function addCopy(context: StepContext, instruction: CopyInstruction, options: Ad
     ...shared,
   }));
   return build.graph.add({ operation: { kind: 'file', actions }, inputs: inputs.edges, name, ...vertex });
+}
+
+function checkOwner(
+  context: StepContext,
+  { range }: CopyInstruction,
+  { owner, isLinked }: { readonly owner: FileOwner; readonly isLinked: boolean },
+): void {
+  const name = unknownName(owner);
+  if (name === undefined || (!isLinked && isBaseUnknown(context))) return;
+  const why = isLinked ? 'a copy with --link does not see' : 'scratch has not';
+  context.build.reporter.error({
+    code: 'DOCKERFILE_OWNER',
+    message: `"${name}" is looked up in /etc/passwd and /etc/group of the image, which ${why}`,
+    range,
+    near: '--chown',
+    hint: 'give numbers, such as --chown=1000:1000',
+  });
 }
 
 interface AddMergeOptions {

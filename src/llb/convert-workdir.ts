@@ -6,7 +6,7 @@ import { withConfig } from './image-draft';
 import { noTimestamp } from './inline-file';
 import { cleanPath, resolvePath } from './posix-path';
 import { stageLabel } from './stage-node';
-import { commit, expansionOf, stepName, workingDirectory, type StepContext } from './step-context';
+import { commit, expansionOf, isBaseUnknown, stepName, workingDirectory, type StepContext } from './step-context';
 import { capitaliseInstruction } from './vertex-name';
 
 const directoryMode = 0o755;
@@ -30,7 +30,7 @@ export function convertWorkdir(context: StepContext, instruction: WorkdirInstruc
   const user = state.image.config?.User ?? '';
   const owner = user === '' ? undefined : parseOwner(user, input);
   const unknown = owner && unknownName(owner);
-  if (unknown !== undefined) {
+  if (unknown !== undefined && !isBaseUnknown(context)) {
     build.reporter.error({
       code: 'DOCKERFILE_OWNER',
       message: `the directory would belong to "${unknown}", but scratch has no /etc/passwd to look it up in`,

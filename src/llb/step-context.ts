@@ -4,7 +4,7 @@ import type { BuildState } from './build-state';
 import type { ExpansionContext } from './expansion';
 import { withHistory } from './image-draft';
 import type { StageNaming } from './stage-naming';
-import type { PlannedStep, StageNode, StageState } from './stage-node';
+import { rootOf, type PlannedStep, type StageNode, type StageState } from './stage-node';
 
 /** What converting one instruction needs, and what it may change: `state`, and the counters behind `naming`. */
 export interface StepContext {
@@ -44,4 +44,9 @@ export function commit(context: StepContext, createdBy: string, kind: 'layer' | 
 /** The name of a step's vertex. */
 export function stepName({ naming, node, state, step }: StepContext, text: string): string {
   return naming.name(node, (step.onbuild ? 'ONBUILD ' : '') + text, state.env);
+}
+
+/** Whether nobody has looked at the image that the stage starts from, so that what is in it cannot be said. */
+export function isBaseUnknown({ build, node }: StepContext): boolean {
+  return build.check !== undefined && rootOf(node).resolved?.baseImage !== undefined;
 }
