@@ -1,5 +1,5 @@
 import { cp, chmod, mkdir, readFile, readdir, rm, stat, symlink } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import type { Digest } from '../../oci/digest';
 import { repositoryRoot } from '../repository-root';
 import type { GoldenRecord } from './compare';
@@ -38,23 +38,26 @@ type SpecialFiles = Readonly<
   >
 >;
 
-/** Reads the cases below `goldenDirectory`, sorted by name. */
-export async function readGoldenCases(goldenDirectory: string): Promise<readonly GoldenCase[]> {
-  const root = join(goldenDirectory, 'cases');
+/** Reads the cases in the folder `cases`, or another one, of `goldenDirectory`, sorted by name. */
+export async function readGoldenCases(goldenDirectory: string, folder = 'cases'): Promise<readonly GoldenCase[]> {
+  const root = join(goldenDirectory, folder);
   const entries = await readdir(root, { withFileTypes: true });
   const names = entries.flatMap((entry) => (entry.isDirectory() ? [entry.name] : [])).sort();
-  return Promise.all(
-    names.map(async (name) => {
-      const directory = join(root, name);
-      return {
-        name,
-        directory,
-        dockerfile: await readFile(join(directory, 'Dockerfile'), 'utf8'),
-        parameters: await readJson<GoldenCase['parameters']>(join(directory, 'case.json')),
-        expected: await readJson<GoldenCase['expected']>(join(directory, 'expected.json')),
-      };
-    }),
-  );
+  return Promise.all(names.map((name) => readGoldenCase(join(root, name))));
+}
+
+/** Reads one case. One that has not been recorded yet expects nothing. */
+export async function readGoldenCase(directory: string): Promise<GoldenCase> {
+  const expected = join(directory, 'expected.json');
+  return {
+    name: basename(directory),
+    directory,
+    dockerfile: await readFile(join(directory, 'Dockerfile'), 'utf8'),
+    parameters: await readJson<GoldenCase['parameters']>(join(directory, 'case.json')),
+    expected: (await exists(expected))
+      ? await readJson<GoldenCase['expected']>(expected)
+      : { records: [], preimages: {} },
+  };
 }
 
 /** Copies a case's `context`, or the context `contexts/NAME`, to `target` as BuildKit saw it. */
