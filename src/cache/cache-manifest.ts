@@ -19,6 +19,8 @@ export interface CacheManifestForm {
   /** As an image, which needs OCI media types; otherwise as an index whose children are the layers and the config. */
   readonly imageManifest: boolean;
   readonly ociMediaTypes: boolean;
+  /** BuildKit writes none. */
+  readonly annotations?: Readonly<Record<string, string>>;
 }
 
 /**
@@ -40,6 +42,7 @@ export function writeCacheManifest(
       { hint: 'leave out oci-mediatypes=false or image-manifest=true' },
     );
   }
+  const notes = form.annotations ? { annotations: form.annotations } : {};
   const family = form.ociMediaTypes ? 'oci' : 'docker';
   const children = layers.map((layer) => ({
     ...layer,
@@ -47,10 +50,11 @@ export function writeCacheManifest(
   }));
   if (form.imageManifest) {
     const mediaType = mediaTypes.ociManifest;
-    return { mediaType, bytes: serializeManifest({ kind: 'manifest', mediaType, config, layers: children }) };
+    return { mediaType, bytes: serializeManifest({ kind: 'manifest', mediaType, config, layers: children, ...notes }) };
   }
   const mediaType = form.ociMediaTypes ? mediaTypes.ociIndex : mediaTypes.dockerIndex;
-  return { mediaType, bytes: serializeManifest({ kind: 'index', mediaType, manifests: [...children, config] }) };
+  const manifests = [...children, config];
+  return { mediaType, bytes: serializeManifest({ kind: 'index', mediaType, manifests, ...notes }) };
 }
 
 export interface CacheManifest {

@@ -32,6 +32,8 @@ export interface CacheTarget<D extends CacheDestination = CacheDestination> {
   readonly compression: CompressionOptions;
   readonly forceCompression: boolean;
   readonly ignoreError: boolean;
+  /** Of the manifest; whoever reads the cache passes them over. */
+  readonly annotations?: Readonly<Record<string, string>>;
 }
 
 /** A target that is a place of its own, unlike `type=inline`. */

@@ -19,7 +19,7 @@ function build(name: string, files: readonly FileInput[] = []): readonly StageIn
   ];
 }
 
-test('the latest four builds are remembered, newest first, each once', async () => {
+test('the latest four builds are read, newest first, each once', async () => {
   const store = new MemoryStore('registry');
   for (const name of ['1', '2', '3', '2', '4', '5']) {
     const { layers } = await readInputs(store, 'inputs', {});

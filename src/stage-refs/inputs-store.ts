@@ -3,18 +3,21 @@ import { Readable } from 'node:stream';
 import type { CallOptions, ContentStore } from '../content/contract';
 import type { Descriptor } from '../oci/descriptor';
 import { digestOf } from '../oci/digest';
-import { parseImageManifest, serializeManifest } from '../oci/manifest';
+import { parseImageManifest, serializeManifest, type Manifest } from '../oci/manifest';
 import { mediaTypes } from '../oci/media-types';
 import { parseStrictJson } from '../oci/strict-json';
 import { foldFiles } from './fold-files';
 import type { StageInputs } from './stage-inputs';
+import { writtenAtAnnotation } from './written-at';
 
 /** Artifact type of the manifest that lists what the latest builds of a target were made from. */
 export const inputsArtifactType = 'application/vnd.nx-registry-cache.inputs.v1';
 const inputsMediaType = 'application/vnd.nx-registry-cache.inputs.v1+json+gzip';
 
-/** Builds that are remembered per target. */
-const maxBuilds = 4;
+/** Builds that are read to explain a miss. */
+const maxExplained = 4;
+/** Builds that are listed per target, so that a clean-up knows what belongs to an image. */
+const maxListed = 100;
 /** Bytes of one build's inputs, compressed. */
 const maxInputsBytes = 512 * 1024;
 const maxJsonBytes = 8 * 1024 * 1024;
@@ -28,36 +31,91 @@ interface StoredBuild {
   readonly stages: readonly StageInputs[];
 }
 
+/** Annotations of a listed build: the tag of its image, and that of the branch's cache that it wrote. */
+const imageAnnotation = 'vnd.nx-registry-cache.image';
+const scopeAnnotation = 'vnd.nx-registry-cache.scope';
+
+/** What is said of a build in a list. */
+export interface BuildNotes {
+  /** RFC 3339; undefined for what says none. */
+  readonly createdAt?: string;
+  /** Tag of its image. */
+  readonly image?: string;
+  /** Tag of the branch's cache that it wrote. */
+  readonly scope?: string;
+}
+
+export interface ListedBuild extends BuildNotes {
+  readonly inputs: Descriptor;
+}
+
+/** The builds that a manifest of inputs lists, newest first; of any other manifest, nothing. */
+export function listedBuilds(manifest: Manifest): readonly ListedBuild[] {
+  if (manifest.kind !== 'manifest' || manifest.artifactType !== inputsArtifactType) return [];
+  return manifest.layers.slice(0, maxListed).map((inputs) => {
+    const createdAt = inputs.annotations?.[writtenAtAnnotation];
+    const image = inputs.annotations?.[imageAnnotation];
+    const scope = inputs.annotations?.[scopeAnnotation];
+    return {
+      inputs,
+      ...(createdAt !== undefined && { createdAt }),
+      ...(image !== undefined && { image }),
+      ...(scope !== undefined && { scope }),
+    };
+  });
+}
+
 /** The inputs of the latest builds, newest first. What cannot be read is passed over: it only explains. */
 export async function readInputs(
   store: ContentStore,
   tag: string,
   options: CallOptions,
 ): Promise<{ readonly builds: readonly (readonly StageInputs[])[]; readonly layers: readonly Descriptor[] }> {
+  const layers = await readList(store, tag, options);
+  // Images that differ in a label only are of the same inputs.
+  const distinct = [...new Map(layers.map((layer) => [layer.digest, layer])).values()];
   try {
-    const stored = await store.getManifest(tag, options);
-    const layers = stored ? parseImageManifest(stored.bytes).layers.slice(0, maxBuilds) : [];
-    const builds = await Promise.all(layers.map((layer) => readBuild(store, layer, options)));
+    const builds = await Promise.all(distinct.slice(0, maxExplained).map((layer) => readBuild(store, layer, options)));
     return { builds: builds.flatMap((build) => (build ? [build] : [])), layers };
   } catch {
     options.signal?.throwIfAborted();
-    return { builds: [], layers: [] };
+    return { builds: [], layers };
   }
 }
 
-/**
- * Puts a build in front of those that are remembered. The last writer wins; a build that another one overwrote is only
- * missing from explanations.
- */
-export async function writeInputs(
-  store: ContentStore,
-  tag: string,
-  options: CallOptions & { readonly stages: readonly StageInputs[]; readonly earlier: readonly Descriptor[] },
-): Promise<void> {
-  const call = options.signal ? { signal: options.signal } : {};
-  const bytes = packBuild(options.stages);
+/** The builds that are listed, newest first, unread; none where the list cannot be had. */
+export async function readList(store: ContentStore, tag: string, options: CallOptions): Promise<readonly Descriptor[]> {
+  try {
+    const stored = await store.getManifest(tag, options);
+    return stored ? parseImageManifest(stored.bytes).layers.slice(0, maxListed) : [];
+  } catch {
+    options.signal?.throwIfAborted();
+    return [];
+  }
+}
+
+export interface WriteInputsOptions extends CallOptions, BuildNotes {
+  readonly stages: readonly StageInputs[];
+  /** What is listed already. */
+  readonly earlier: readonly Descriptor[];
+  /** Write only if the build is not listed yet. */
+  readonly ifMissing?: boolean;
+}
+
+/** Puts a build in front of those that are listed. The last writer wins. */
+export async function writeInputs(store: ContentStore, tag: string, options: WriteInputsOptions): Promise<void> {
+  const { createdAt, earlier, image, scope, signal, stages } = options;
+  const call = signal ? { signal } : {};
+  const bytes = packBuild(stages);
   if (bytes === undefined) return;
-  const layer: Descriptor = { mediaType: inputsMediaType, digest: digestOf(bytes), size: bytes.length };
+  const annotations = {
+    ...(createdAt !== undefined && { [writtenAtAnnotation]: createdAt }),
+    ...(image !== undefined && { [imageAnnotation]: image }),
+    ...(scope !== undefined && { [scopeAnnotation]: scope }),
+  };
+  const layer: Descriptor = { mediaType: inputsMediaType, digest: digestOf(bytes), size: bytes.length, annotations };
+  const others = earlier.filter((other) => !isSameBuild(other, layer));
+  if (options.ifMissing === true && others.length < earlier.length) return;
   const config: Descriptor = {
     mediaType: mediaTypes.ociEmpty,
     digest: digestOf(emptyConfig),
@@ -65,18 +123,24 @@ export async function writeInputs(
   };
   await store.put(layer, () => Promise.resolve(Readable.from([bytes])), call);
   await store.put(config, () => Promise.resolve(Readable.from([emptyConfig])), call);
-  const others = options.earlier.filter(({ digest }) => digest !== layer.digest);
   const manifest = serializeManifest({
     kind: 'manifest',
     mediaType: mediaTypes.ociManifest,
     artifactType: inputsArtifactType,
     config,
-    layers: [layer, ...others].slice(0, maxBuilds),
+    layers: [layer, ...others].slice(0, maxListed),
   });
   await store.putManifest({ mediaType: mediaTypes.ociManifest, bytes: manifest }, { ...call, tag });
 }
 
-async function readBuild(
+/** Of the same inputs, with the same image, on the same branch: then the newer one stands for both. */
+function isSameBuild(a: Descriptor, b: Descriptor): boolean {
+  const notes = [imageAnnotation, scopeAnnotation];
+  return a.digest === b.digest && notes.every((note) => a.annotations?.[note] === b.annotations?.[note]);
+}
+
+/** The stages of one listed build; undefined where it cannot be used. */
+export async function readBuild(
   store: ContentStore,
   layer: Descriptor,
   options: CallOptions,

@@ -4,6 +4,7 @@ import type { Digest } from '../oci/digest';
 import { formatReference, withDigest, withTag, type Reference } from '../oci/reference';
 import type { StageRefSettings } from './contract';
 import type { PlannedStage } from './plan-stages';
+import { writtenAtAnnotation } from './written-at';
 
 /** What a build writes into the cache, all of it into one repository, and the signatures of that. */
 export class RefWriting {
@@ -13,7 +14,7 @@ export class RefWriting {
   constructor(
     private readonly home: Reference,
     private readonly store: ContentStore,
-    private readonly settings: StageRefSettings,
+    private readonly settings: StageRefSettings & { readonly now: () => number },
   ) {}
 
   /** Stages to write. One that another repository has is written here only if it proves to have lost something. */
@@ -63,6 +64,8 @@ export class RefWriting {
       compression,
       forceCompression: false,
       ignoreError,
+      // Its results may be older: without this, nobody could tell that the ref is new.
+      annotations: { [writtenAtAnnotation]: new Date(this.settings.now()).toISOString() },
     };
   }
 }

@@ -1,13 +1,11 @@
-import { relative } from 'node:path';
 import type { CallOptions } from '../content/contract';
 import type { BuildRequest, CacheSource, Engine, EngineOptions } from '../engine/contract';
-import { targetPlatform } from '../engine/embedded/convert-build';
 import type { Conversion } from '../llb/conversion';
 import type { Digest } from '../oci/digest';
 import { childrenOf, parseManifest } from '../oci/manifest';
 import { isLayer } from '../oci/media-types';
-import { formatPlatform } from '../oci/platform';
-import { formatReference, formatRepository, type Reference } from '../oci/reference';
+import { formatReference, type Reference } from '../oci/reference';
+import { BuildMemory, type RememberedBuild } from './build-memory';
 import type { MissCause, StageRefReport, StageRefSettings, StageReport } from './contract';
 import { explainMiss } from './explain';
 import { keyOf } from './field-hash';
@@ -15,25 +13,22 @@ import { findImage } from './find-image';
 import { findRef, type RefPlace } from './find-ref';
 import { computeImageKey, isSameReads, settingsOf } from './image-key';
 import { ImageProbe, type Served } from './image-probe';
-import { readInputs, writeInputs } from './inputs-store';
 import { markNeeded, planStages, type PlannedStage } from './plan-stages';
 import type { ProbeSession, ProbeSettings } from './probe-session';
 import { RefWriting, sourceOf } from './ref-writing';
 import { collectStageInputs, labelOf, stageKeyOf, type StageInputs } from './stage-inputs';
 import type { CachedBuildOutcome } from './stage-ref-engine';
-import { imageTag, inputsTag } from './stage-tags';
-
-type EarlierInputs = Awaited<ReturnType<typeof readInputs>>;
+import { imageTag } from './stage-tags';
 
 /** The course of one build with stage refs: {@link probe} first, and {@link run} if that served nothing. */
 export class StageRefBuild {
   readonly #places: readonly RefPlace[];
   readonly #writing: RefWriting | undefined;
+  readonly #memory: BuildMemory;
   readonly #probe: ImageProbe;
   #imageRef: NonNullable<BuildRequest['imageRef']> | undefined;
   #stages: readonly PlannedStage[] = [];
   #inputs: readonly StageInputs[] = [];
-  #earlier: EarlierInputs | undefined;
   #scopeSources: Promise<readonly CacheSource[]> | undefined;
   #report: StageRefReport = { outcome: 'built', stages: [] };
 
@@ -45,6 +40,7 @@ export class StageRefBuild {
     const { reads, writes } = settings;
     this.#places = reads.map((reference) => ({ reference, store: session.registries.repository(reference) }));
     this.#writing = writes && new RefWriting(writes, session.registries.repository(writes), settings);
+    this.#memory = new BuildMemory(session.request, this.#places, writes);
     this.#probe = new ImageProbe(session, settings, this.#places, call);
   }
 
@@ -78,7 +74,7 @@ export class StageRefBuild {
     if (assembled.kind === 'broken') await this.#checkTarget(conversion);
     await this.#explain(conversion);
     if (assembled.kind === 'served') {
-      await this.#remember();
+      await this.#memory.remember(this.#listing(), this.call);
       return this.#served(assembled);
     }
     if (!settings.dryRun) return undefined;
@@ -90,6 +86,8 @@ export class StageRefBuild {
   async run(engine: Engine, options: EngineOptions): Promise<CachedBuildOutcome> {
     const { request } = this.session;
     const writing = this.#writing;
+    const listing = this.#listing();
+    await this.#memory.remember(listing, this.call);
     const outcome = await engine.build(
       {
         ...request,
@@ -103,7 +101,7 @@ export class StageRefBuild {
       options,
     );
     await writing?.sign(outcome, this.#imageRef?.reference, this.call);
-    await this.#remember();
+    await this.#memory.confirm(listing, this.call);
     return this.#outcome(outcome);
   }
 
@@ -165,7 +163,7 @@ export class StageRefBuild {
     const { keys } = this.session;
     const options = { dockerfile, conversion, keys, argumentNames };
     this.#inputs = await Promise.all(this.#stages.map(({ stage }) => collectStageInputs(stage, options)));
-    const builds = await this.#earlierBuilds();
+    const builds = await this.#memory.builds(this.call);
     const stages = await Promise.all(
       this.#stages.map(async (planned, index): Promise<StageReport> => {
         const { label, stage, key, state, needed } = planned;
@@ -195,28 +193,15 @@ export class StageRefBuild {
     return stored && layers.reduce((sum, { size }) => sum + size, 0);
   }
 
-  /** One place per Dockerfile, target and platform: what is compared has to be of the same making. */
-  #inputsTag(): string {
-    const { request } = this.session;
-    const lineage = keyOf('lineage', {
-      dockerfile: relative(request.context, request.dockerfile.path).replaceAll('\\', '/'),
-      target: request.target?.toLowerCase(),
-      platform: formatPlatform(targetPlatform(request)),
-    });
-    return inputsTag(lineage);
-  }
-
-  /** It only explains later misses, so nothing fails for it. */
-  async #remember(): Promise<void> {
-    const { writes } = this.settings;
-    if (!writes || this.#earlier === undefined) return;
-    const store = this.session.registries.repository(writes);
-    const earlier = this.#earlier.layers;
-    try {
-      await writeInputs(store, this.#inputsTag(), { ...this.call, stages: this.#inputs, earlier });
-    } catch {
-      this.call.signal?.throwIfAborted();
-    }
+  #listing(): RememberedBuild {
+    const image = this.#imageRef?.reference.tag;
+    const scope = this.settings.exportScope?.tag;
+    return {
+      stages: this.#inputs,
+      createdAtMs: this.settings.now(),
+      ...(image !== undefined && { image }),
+      ...(scope !== undefined && { scope }),
+    };
   }
 
   #stageSources(): readonly CacheSource[] {
@@ -255,19 +240,6 @@ export class StageRefBuild {
       }),
     );
     return found.flat();
-  }
-
-  /** Of all places, those of the one that is written last: it is the one that is gone on with. */
-  async #earlierBuilds(): Promise<EarlierInputs['builds']> {
-    const { writes } = this.settings;
-    const tag = this.#inputsTag();
-    const builds: EarlierInputs['builds'][] = [];
-    for (const { reference, store } of this.#places) {
-      const earlier = await readInputs(store, tag, this.call);
-      if (writes && formatRepository(reference) === formatRepository(writes)) this.#earlier = earlier;
-      builds.push(earlier.builds);
-    }
-    return builds.flat();
   }
 
   #served({ how, outcome, reference }: Extract<Served, { readonly kind: 'served' }>): CachedBuildOutcome {

@@ -82,6 +82,7 @@ async function writeCache(
       tag: referenceInStore(target.destination),
       imageManifest: target.imageManifest,
       ociMediaTypes: target.ociMediaTypes,
+      ...(target.annotations && { annotations: target.annotations }),
       isPresent: (digest) => present.has(digest),
       onLayer: layers.onLayer,
       onBytes: layers.onBytes,
