@@ -1,17 +1,17 @@
 import { createReadStream } from 'node:fs';
 import type { Readable } from 'node:stream';
 import type { Digest } from '../oci/digest';
-import { fileSize, moveIntoPlace, removeFile, writeFileAtomically } from './files';
+import { moveIntoPlace, removeFile, usedFileSize, writeFileAtomically } from './files';
 import type { StorageLayout } from './layout';
 
 /** Blobs: bytes are stored once for all repositories, and each repository links those that it has. */
 export class BlobStorage {
   constructor(private readonly layout: StorageLayout) {}
 
-  /** Bytes of a blob that the repository has; undefined if it has it not. */
+  /** Bytes of a blob that the repository has; undefined if it has it not. Whoever asks may count on it for hours. */
   async size(repository: string, digest: Digest): Promise<number | undefined> {
-    if ((await fileSize(this.layout.blobLink(repository, digest))) === undefined) return undefined;
-    return fileSize(this.layout.blob(digest));
+    if ((await usedFileSize(this.layout.blobLink(repository, digest))) === undefined) return undefined;
+    return usedFileSize(this.layout.blob(digest));
   }
 
   /** Bytes from `start` to `end`, both inclusive. The caller has asked for the size before. */
@@ -21,6 +21,7 @@ export class BlobStorage {
 
   /** Takes over a file whose digest has been checked and gives it to the repository. */
   async adopt(repository: string, digest: Digest, file: string): Promise<void> {
+    await usedFileSize(file);
     await moveIntoPlace(file, this.layout.blob(digest));
     await this.link(repository, digest);
   }
@@ -29,7 +30,10 @@ export class BlobStorage {
   async mount(digest: Digest, from: string, to: string): Promise<boolean> {
     if ((await this.size(from, digest)) === undefined) return false;
     await this.link(to, digest);
-    return true;
+    // Between the two, the bytes may have gone with the last repository that had them.
+    if ((await this.size(to, digest)) !== undefined) return true;
+    await this.unlink(to, digest);
+    return false;
   }
 
   /** Takes the blob from the repository; its bytes stay for others. Whether it was there. */

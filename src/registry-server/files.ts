@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 
 /** Whether `error` says that a file or directory is not there. */
@@ -21,6 +21,29 @@ export async function ifPresent<T>(read: Promise<T>): Promise<T | undefined> {
 export async function fileSize(path: string): Promise<number | undefined> {
   const found = await ifPresent(stat(path));
   return found?.isFile() === true ? found.size : undefined;
+}
+
+/** A file that was not used for so long may be taken for garbage; see {@link usedFileSize}. */
+export const garbageGraceMs = 24 * 60 * 60 * 1000;
+
+/**
+ * {@link fileSize} for whoever counts on the file from now on. Its modification time says when it was last used, so a
+ * collection of garbage, in whatever process, leaves it alone for at least half of {@link garbageGraceMs}. If a
+ * collection takes it away at the same moment, it is not there.
+ */
+export async function usedFileSize(path: string): Promise<number | undefined> {
+  const found = await ifPresent(stat(path));
+  if (found?.isFile() !== true) return undefined;
+  const now = Date.now();
+  if (now - found.mtimeMs < garbageGraceMs / 2) return found.size;
+  const time = new Date(now);
+  try {
+    return await ifPresent(utimes(path, time, time).then(() => found.size));
+  } catch (error) {
+    // A file of another user, which this process could not remove either.
+    if (error instanceof Error && 'code' in error && error.code === 'EPERM') return found.size;
+    throw error;
+  }
 }
 
 export async function readTextIfPresent(path: string): Promise<string | undefined> {

@@ -40,6 +40,16 @@ export class StorageLayout {
     return join(this.repository(name), '_blobs', algorithmOf(digest), hexOf(digest));
   }
 
+  /** Folder of the blobs that the repository has, with a folder for each algorithm in it. */
+  blobLinks(name: string): string {
+    return join(this.repository(name), '_blobs');
+  }
+
+  /** Folder of the manifests that the repository has, with a folder for each algorithm in it. */
+  manifestLinks(name: string): string {
+    return join(this.repository(name), '_manifests');
+  }
+
   manifestLink(name: string, digest: Digest): string {
     return join(this.repository(name), '_manifests', algorithmOf(digest), hexOf(digest));
   }

@@ -1,6 +1,8 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { collectGarbage } from './garbage';
 import { createRegistryHandler, openStorage, type RegistryHandlerOptions } from './handler';
+import { StorageLayout } from './layout';
 import { cannotListen, openRoot } from './start-errors';
 
 export interface RegistryServerOptions extends RegistryHandlerOptions {
@@ -21,6 +23,7 @@ export interface RegistryServer extends AsyncDisposable {
 
 /** Uploads untouched for so long are taken for given up. */
 const abandonedUploadMs = 24 * 60 * 60 * 1000;
+/** Time between two looks for garbage. */
 const sweepIntervalMs = 60 * 60 * 1000;
 /** A connection on which nothing moves for so long is cut. */
 const idleSocketMs = 5 * 60 * 1000;
@@ -34,7 +37,11 @@ const closeGraceMs = 2000;
 export async function startRegistryServer(options: RegistryServerOptions): Promise<RegistryServer> {
   await openRoot(options.root);
   const { uploads } = openStorage(options.root);
+  const stop = new AbortController();
   const sweep = (): Promise<void> => uploads.sweep(abandonedUploadMs, Date.now()).catch(() => undefined);
+  // What one process cannot free, another one or the next run can.
+  const collect = (): Promise<unknown> =>
+    collectGarbage(new StorageLayout(options.root), { now: Date.now(), signal: stop.signal }).catch(() => undefined);
   await sweep();
 
   const handler = createRegistryHandler(options);
@@ -43,14 +50,19 @@ export async function startRegistryServer(options: RegistryServerOptions): Promi
   server.requestTimeout = 0;
   server.timeout = idleSocketMs;
   await listen(server, options.port ?? 0, options.host ?? '127.0.0.1');
-  const timer = setInterval(() => void sweep(), sweepIntervalMs).unref();
+  // Beside the first requests, not before them.
+  let cleaning = collect();
+  const timer = setInterval(() => {
+    cleaning = cleaning.then(sweep).then(collect);
+  }, sweepIntervalMs).unref();
 
   const { address, family, port } = server.address() as AddressInfo;
   const host = family === 'IPv6' ? `[${address}]` : address;
   let closing: Promise<void> | undefined;
   const close = (): Promise<void> => {
     clearInterval(timer);
-    closing ??= shutDown(server);
+    stop.abort();
+    closing ??= Promise.all([shutDown(server), cleaning]).then(() => undefined);
     return closing;
   };
   return { url: `http://${host}:${port}`, host: address, port, close, [Symbol.asyncDispose]: close };
