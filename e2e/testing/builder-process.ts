@@ -3,6 +3,7 @@ import { homedir } from 'node:os';
 import { createSandbox } from '../../src/builder/sandbox/create-sandbox';
 import type { RuntimeName } from '../../src/builder/sandbox/agent/protocol';
 import { EmbeddedEngine } from '../../src/engine/embedded/embedded-engine';
+import { behindStageRefs } from '../../src/executors/docker-build/engine-for';
 import { runBuild } from '../../src/executors/docker-build/run-build';
 import { hostPlatform } from '../../src/oci/platform';
 import type { DockerBuildOptions } from '../../src/workspace/docker-build-options';
@@ -38,21 +39,21 @@ async function main(job: BuilderJob): Promise<void> {
       terminalSize: () => ({ columns: 120, rows: 40 }),
       isVerbose: false,
       signal: interruption.signal,
-      createEngine: ({ stateDirectory }) =>
-        Promise.resolve(
-          new EmbeddedEngine({
-            stateDirectory,
-            env: process.env,
-            homeDirectory: homedir(),
-            now: Date.now,
-            createSandbox: (directory, layers) =>
-              createSandbox({
-                stateDirectory: directory,
-                layers,
-                ...(job.runtime === undefined ? {} : { prefer: job.runtime }),
-              }),
-          }),
-        ),
+      createEngine: (plan) => {
+        const engine = new EmbeddedEngine({
+          stateDirectory: plan.stateDirectory,
+          env: process.env,
+          homeDirectory: homedir(),
+          now: Date.now,
+          createSandbox: (directory, layers) =>
+            createSandbox({
+              stateDirectory: directory,
+              layers,
+              ...(job.runtime === undefined ? {} : { prefer: job.runtime }),
+            }),
+        });
+        return Promise.resolve(behindStageRefs(engine, plan, process.env));
+      },
     },
   );
   process.exitCode = success ? 0 : 1;

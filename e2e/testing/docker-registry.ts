@@ -1,9 +1,10 @@
-import { spawn, type ChildProcess } from 'node:child_process';
+import { execFile, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { promisify } from 'node:util';
 
 const startTimeoutMs = 20_000;
 const pollMs = 50;
@@ -15,10 +16,15 @@ export class DockerRegistry implements AsyncDisposable {
     readonly host: string,
     /** Where it keeps everything. */
     readonly directory: string,
+    private readonly config: string,
     private readonly child: ChildProcess,
   ) {}
 
-  static async start(directory: string): Promise<DockerRegistry> {
+  /** @param options whether it takes DELETE requests, which it does not unless it is told to; default true */
+  static async start(
+    directory: string,
+    { deletes = true }: { readonly deletes?: boolean } = {},
+  ): Promise<DockerRegistry> {
     const host = `127.0.0.1:${await freePort()}`;
     const data = join(directory, 'data');
     await mkdir(data, { recursive: true });
@@ -28,12 +34,12 @@ export class DockerRegistry implements AsyncDisposable {
       JSON.stringify({
         version: 0.1,
         log: { level: 'error' },
-        storage: { filesystem: { rootdirectory: data }, delete: { enabled: true } },
+        storage: { filesystem: { rootdirectory: data }, delete: { enabled: deletes } },
         http: { addr: host },
       }),
     );
     const child = spawn('docker-registry', ['serve', config], { stdio: 'ignore' });
-    const registry = new DockerRegistry(host, data, child);
+    const registry = new DockerRegistry(host, data, config, child);
     const deadline = Date.now() + startTimeoutMs;
     while (!(await registry.#answers())) {
       if (child.exitCode !== null || Date.now() > deadline) {
@@ -56,6 +62,11 @@ export class DockerRegistry implements AsyncDisposable {
   async status(path: string, method = 'HEAD'): Promise<number> {
     const accept = 'application/vnd.oci.image.manifest.v1+json, application/vnd.oci.image.index.v1+json';
     return (await fetch(`http://${this.host}/v2/${path}`, { method, headers: { accept } })).status;
+  }
+
+  /** Frees blobs that no manifest lists, while nobody writes. */
+  async collectGarbage(): Promise<void> {
+    await promisify(execFile)('docker-registry', ['garbage-collect', this.config]);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -24,6 +24,7 @@ const interfaces = {
   'cache-export': 'CacheExportOptions',
   'cache-copy': 'CacheCopyOptions',
   'cache-inspect': 'CacheInspectOptions',
+  'cache-prune': 'CachePruneOptions',
 };
 
 for (const [executor, name] of Object.entries(interfaces)) {

@@ -40,3 +40,20 @@ export interface CacheInspectOptions extends CacheTaskOptions {
   readonly format?: InspectFormat;
   readonly outputFile?: string;
 }
+
+export const pruneFormats = ['table', 'json'] as const;
+export type PruneFormat = (typeof pruneFormats)[number];
+
+/** The options of `cache-prune`. */
+export interface CachePruneOptions extends CacheTaskOptions {
+  readonly cache?: string;
+  readonly apply?: boolean;
+  readonly keepDays?: number;
+  readonly keepBuilds?: number;
+  readonly keepTags?: readonly string[];
+  readonly keepScopes?: readonly string[];
+  readonly dropTargetsAfterDays?: number;
+  readonly graceMinutes?: number;
+  readonly format?: PruneFormat;
+  readonly outputFile?: string;
+}

@@ -56,7 +56,7 @@ export function planCacheImport(
   given: CacheImportOptions,
   invocation: Invocation,
 ): CacheTaskPlanResult<CacheImportPlan> {
-  return plan(given, invocation, (options, mistakes) => {
+  return readTaskPlan(given, invocation, (options, mistakes) => {
     const sources = readSources(options.from, options, invocation, mistakes);
     requireText(options.dest, 'dest', 'a directory for the cache', mistakes);
     checkTag(options.tag, mistakes);
@@ -75,7 +75,7 @@ export function planCacheImport(
 
 /** Checks the options of `cache-export`. All mistakes at once. */
 export function planCacheExport(given: CacheExportOptions, invocation: Invocation): CacheTaskPlanResult<CacheCopyPlan> {
-  return plan(given, invocation, (options, mistakes) => {
+  return readTaskPlan(given, invocation, (options, mistakes) => {
     const { src = '', tag = 'latest' } = options;
     requireText(src, 'src', 'the directory of a cache', mistakes);
     checkTag(options.tag, mistakes);
@@ -88,7 +88,7 @@ export function planCacheExport(given: CacheExportOptions, invocation: Invocatio
 
 /** Checks the options of `cache-copy`. All mistakes at once. */
 export function planCacheCopy(given: CacheCopyOptions, invocation: Invocation): CacheTaskPlanResult<CacheCopyPlan> {
-  return plan(given, invocation, (options, mistakes) => {
+  return readTaskPlan(given, invocation, (options, mistakes) => {
     const sources = readSources(options.from, options, invocation, mistakes);
     const targets = readTargets(options.to, options, invocation, mistakes);
     return { ...common(options, sources, targets), targets };
@@ -100,7 +100,7 @@ export function planCacheInspect(
   given: CacheInspectOptions,
   invocation: Invocation,
 ): CacheTaskPlanResult<CacheInspectPlan> {
-  return plan(given, invocation, (options, mistakes) => {
+  return readTaskPlan(given, invocation, (options, mistakes) => {
     const { format = 'table' } = options;
     const sources = readSources(options.from, options, invocation, mistakes);
     const outputFile = options.outputFile ?? (format === 'html' ? defaultHtmlFile : undefined);
@@ -113,7 +113,8 @@ export function planCacheInspect(
   });
 }
 
-function plan<O extends CacheTaskOptions, P>(
+/** Replaces tokens, reads, and gives either a plan or all that is wrong. */
+export function readTaskPlan<O extends CacheTaskOptions, P>(
   given: O,
   invocation: Invocation,
   read: (options: O, mistakes: Mistakes) => P,
