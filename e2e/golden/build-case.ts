@@ -10,8 +10,10 @@ import { layOutGolden } from '../testing/golden-build';
 import { removeTree } from '../../src/testing/remove-tree';
 
 export interface BuildCaseOptions {
-  /** Working directory of the run; the engine's state stays in it from case to case. */
+  /** Working directory of the run. */
   readonly directory: string;
+  /** Whose state is used; it stays from case to case. */
+  readonly builder: string;
   /** Registry that serves the layouts beside the cases, as `127.0.0.1:5000`. */
   readonly registry: string;
 }
@@ -21,7 +23,10 @@ const cacheTag = 'cache';
 const longestBuild = 120_000;
 
 /** Builds a case with the embedded engine, exports its cache with `mode=max` and reads back what was written. */
-export async function buildCase(golden: GoldenCase, { directory, registry }: BuildCaseOptions): Promise<CacheConfig> {
+export async function buildCase(
+  golden: GoldenCase,
+  { directory, builder, registry }: BuildCaseOptions,
+): Promise<CacheConfig> {
   const work = await mkdtemp(join(directory, `${golden.name}-`));
   try {
     const { embedded, env } = await layOutGolden(golden, work, registry);
@@ -37,8 +42,8 @@ export async function buildCase(golden: GoldenCase, { directory, registry }: Bui
       forceCompression: false,
       ignoreError: false,
     } as const;
-    // The recorded builder remembered all cases, and linked what they have in common.
-    const options = { stateDirectory: join(directory, 'state'), env, signal, linkEquivalents: true };
+    // The recorded builder linked what its builds have in common.
+    const options = { stateDirectory: join(directory, `state-${builder}`), env, signal, linkEquivalents: true };
     await buildEmbedded({ ...embedded, cacheTo: [cacheTo] }, options);
     const imported = await importCache(new DirectoryStore(join(work, 'cache')), cacheTag, { name: golden.name });
     if (imported.kind !== 'imported') throw new Error(`the cache that was written cannot be read: ${imported.kind}`);

@@ -11,6 +11,7 @@ import { type Digest } from '../oci/digest';
 import { copyGoldenContext, readGoldenCases, type GoldenCase } from '../testing/golden/case';
 import { compareWithGolden } from '../testing/golden/compare';
 import { convertGoldenCase } from '../testing/golden/graph';
+import { findGoldenCases } from '../testing/golden/find-cases';
 import { runGolden } from '../testing/golden/run';
 import { repositoryRoot } from '../testing/repository-root';
 import { TemporaryDirectory } from '../testing/temporary-directory';
@@ -86,15 +87,42 @@ test('the runner prints what differs and what was hashed to get it', async () =>
   const lines: string[] = [];
   const print = (line: string): void => void lines.push(line);
   const build = (): Promise<CacheConfig> => Promise.resolve({ layers: [], records: [] });
-  const failed = await runGolden(goldenDirectory, { build, print, only: ['copy-dir', 'run-shell'] });
+  const cases = await readGoldenCases(goldenDirectory);
+  const failed = await runGolden(cases, { build, print, only: ['copy-dir', 'run-shell'] });
   assert.equal(failed, false);
   assert.match(lines.join('\n'), /^copy-dir: missing record sha256:d340c4b5/);
   assert.match(lines.join('\n'), /= json of .*buildkit\.exec\.v0/);
   assert.equal(lines.at(-1), '0 passed, 2 failed');
   const machine = new GoldenMachine();
-  assert.equal(
-    await runGolden(goldenDirectory, { build: (golden) => machine.build(golden), print, only: ['copy-dir'] }),
-    true,
-  );
+  assert.equal(await runGolden(cases, { build: (golden) => machine.build(golden), print, only: ['copy-dir'] }), true);
   assert.equal(lines.at(-1), '1 passed, 0 failed');
+});
+
+test('the runner remembers what the recording builder had built, and else nothing', async () => {
+  const cases = await readGoldenCases(goldenDirectory);
+  const linked = cases.filter(({ name }) => name === 'copy-symlinks');
+  const machines = new Map<string, GoldenMachine>();
+  const build = (golden: GoldenCase, builder: string): Promise<CacheConfig> => {
+    const machine = machines.get(builder) ?? new GoldenMachine();
+    machines.set(builder, machine);
+    return machine.build(golden);
+  };
+  const print = (): void => undefined;
+  // Other cases copy the same file, which links what follows.
+  assert.equal(await runGolden(linked, { build, print }), false);
+  machines.clear();
+  assert.equal(await runGolden(linked, { build, print, alsoBuilt: cases }), true);
+  assert.deepEqual([...machines.keys()], ['all']);
+});
+
+test('cases are found whichever folder is named', async () => {
+  const folder = join(goldenDirectory, 'cases');
+  for (const [place, count] of [
+    [folder, 43],
+    [join(folder, 'copy-dir'), 1],
+  ] as const) {
+    const { cases, imageFolders } = await findGoldenCases(place);
+    assert.equal(cases.length, count);
+    assert.equal(imageFolders.at(-1), goldenDirectory);
+  }
 });
