@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
@@ -92,6 +92,16 @@ test('a coded error is printed with its hint and without a stack', async (t) => 
     success: false,
     output: 'error SECRET_MISSING: no such secret\n  hint: give it\n',
   });
+});
+
+test('what the operating system refuses is printed with a code and without a stack', async (t) => {
+  const { root, run } = await rig(t, () => mkdir(join(root, 'Dockerfile/sub')).then(() => outcome));
+  const { success, output } = await run({});
+  assert.equal(success, false);
+  assert.match(
+    output,
+    /^error FILE_SYSTEM: not a directory \(ENOTDIR at mkdir of .*Dockerfile\/sub\)\n {2}hint: .*\n$/,
+  );
 });
 
 test('mistakes in a Dockerfile are printed with their place', async (t) => {
