@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -281,6 +282,68 @@ test('a missing Dockerfile is told with its path', async (t) => {
   const invocation = { ...(await workspace(t)), projectRoot: 'apps/web' };
   assert.deepEqual(await mistakes({}, invocation), ['file OPTION_FILE_NOT_FOUND']);
 });
+
+test('a Dockerfile that is a pipe or a directory is refused, and not waited for', async (t) => {
+  const invocation = await workspace(t);
+  const at = (name: string): string => join(invocation.workspaceRoot, name);
+  execFileSync('mkfifo', [at('pipe')]);
+  await mkdir(at('directory'));
+  for (const file of ['pipe', 'directory', '/dev/null']) {
+    assert.deepEqual(await mistakes({ file }, invocation), ['file OPTION_FILE_NOT_FOUND'], file);
+  }
+});
+
+test('places that cannot be written are told before the build', async (t) => {
+  const invocation = await workspace(t);
+  await writeFile(join(invocation.workspaceRoot, 'taken'), '');
+  await mkdir(join(invocation.workspaceRoot, 'directory'));
+  const found = await mistakes(
+    {
+      metadataFile: 'directory',
+      imageFile: 'taken/image.json',
+      stateDir: 'taken',
+      cacheTo: ['type=local,dest=taken/sub'],
+      outputs: [
+        'type=local,dest=taken',
+        'type=oci,dest=directory',
+        'type=oci,tar=false,dest=taken',
+        'type=tar,dest=taken/x',
+      ],
+    },
+    invocation,
+  );
+  assert.deepEqual([...found].sort(), [
+    'cacheTo OPTION_INVALID',
+    'imageFile OPTION_INVALID',
+    'metadataFile OPTION_INVALID',
+    'outputs[0] OPTION_INVALID',
+    'outputs[1] OPTION_INVALID',
+    'outputs[2] OPTION_INVALID',
+    'outputs[3] OPTION_INVALID',
+    'stateDir OPTION_INVALID',
+  ]);
+  await plan({ metadataFile: 'new/a/b.json', imageFile: 'taken', stateDir: 'new/state' }, invocation);
+});
+
+test(
+  'places below the kernel’s file systems are refused',
+  { skip: process.platform !== 'linux' && 'needs /proc' },
+  async (t) => {
+    const invocation = await workspace(t);
+    const found = await mistakes({ stateDir: '/proc/nothing/here', metadataFile: '/proc/nothing/here' }, invocation);
+    assert.deepEqual([...found].sort(), ['metadataFile OPTION_INVALID', 'stateDir OPTION_INVALID']);
+  },
+);
+
+test(
+  'places without the right to write are refused',
+  { skip: process.getuid?.() === 0 && 'root may write everywhere' },
+  async (t) => {
+    const invocation = await workspace(t);
+    await mkdir(join(invocation.workspaceRoot, 'locked'), { mode: 0o555 });
+    assert.deepEqual(await mistakes({ stateDir: 'locked/state' }, invocation), ['stateDir OPTION_INVALID']);
+  },
+);
 
 test('cache is a repository, and what goes with it needs it', async (t) => {
   const invocation = await workspace(t);

@@ -27,6 +27,7 @@ import { rejoinSplitOptions } from './split-texts';
 import { readStageRefs } from './stage-refs';
 import { replaceTokens } from './tokens';
 import type { CacheAccess } from './trust';
+import { requireWritable } from './writable-path';
 
 /** A Dockerfile above this is a mistake in the path. */
 const maxDockerfileBytes = 4 * 1024 * 1024;
@@ -78,6 +79,7 @@ export async function planBuild(given: DockerBuildOptions, invocation: Invocatio
       mistakes.add('OPTION_CONFLICT', 'builder', 'the embedded engine has no builders', 'use engine: buildkit');
     }
   }
+  const files = readFiles(options, invocation, mistakes);
   const stageRefs = readStageRefs(options, { invocation, outputs: request?.outputs ?? [], access }, mistakes);
   if (request === undefined || hasErrors(mistakes.diagnostics)) {
     // The engine finds them, too, but would not be asked; with BuildKit as the engine they are BuildKit's to find.
@@ -94,9 +96,7 @@ export async function planBuild(given: DockerBuildOptions, invocation: Invocatio
       progress: options.progress ?? 'auto',
       explain: options.explain ?? false,
       ...(stageRefs === undefined ? {} : { stageRefs }),
-      ...(options.metadataFile === undefined ? {} : { metadataFile: absolutePath(options.metadataFile, invocation) }),
-      ...(options.imageFile === undefined ? {} : { imageFile: absolutePath(options.imageFile, invocation) }),
-      stateDirectory: stateDirectory(options, invocation),
+      ...files,
     },
   };
 }
@@ -160,6 +160,23 @@ async function readRequest(
     ...(shmSizeBytes === undefined ? {} : { shmSizeBytes }),
     ...(epoch === undefined ? {} : { sourceDateEpoch: epoch }),
   };
+}
+
+/** The places that the build writes besides its outputs. A default that cannot be written is only told where it is used. */
+function readFiles(
+  options: DockerBuildOptions,
+  invocation: Invocation,
+  mistakes: Mistakes,
+): Pick<BuildPlan, 'metadataFile' | 'imageFile' | 'stateDirectory'> {
+  const { metadataFile, imageFile } = options;
+  const files = {
+    ...(metadataFile === undefined ? {} : { metadataFile: absolutePath(metadataFile, invocation) }),
+    ...(imageFile === undefined ? {} : { imageFile: absolutePath(imageFile, invocation) }),
+  };
+  for (const [option, path] of Object.entries(files)) requireWritable(path, 'file', option, mistakes);
+  const state = stateDirectory(options, invocation);
+  if (options.stateDir !== undefined) requireWritable(state, 'directory', 'stateDir', mistakes);
+  return { ...files, stateDirectory: state };
 }
 
 /** Shared by all workspaces of a user: layers are found by content, and a second checkout profits from the first. */

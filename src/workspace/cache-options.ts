@@ -4,6 +4,7 @@ import { formatFamiliar, formatReference, type Reference } from '../oci/referenc
 import type { DockerBuildOptions } from './docker-build-options';
 import type { Invocation } from './invocation';
 import type { Mistakes } from './mistakes';
+import { requireWritable } from './writable-path';
 
 /** Caches to read and to write, in the order given, every attribute resolved. */
 export function readCaches(
@@ -15,6 +16,9 @@ export function readCaches(
   const from = readCacheSources(options.cacheFrom ?? [], { ...common, option: 'cacheFrom' });
   const to = readCacheTargets(options.cacheTo ?? [], { ...common, option: 'cacheTo' });
   mistakes.addAll([...from.diagnostics, ...to.diagnostics]);
+  for (const { destination } of to.targets) {
+    if (destination.type === 'local') requireWritable(destination.directory, 'directory', 'cacheTo', mistakes);
+  }
   return { cacheFrom: from.sources, cacheTo: to.targets };
 }
 

@@ -8,6 +8,7 @@ import type { DockerBuildOptions } from './docker-build-options';
 import type { Invocation } from './invocation';
 import type { Mistakes } from './mistakes';
 import { absolutePath } from './paths';
+import { requireWritable } from './writable-path';
 
 const outputTypes = ['image', 'registry', 'oci', 'docker', 'local', 'tar'] as const;
 type OutputType = (typeof outputTypes)[number];
@@ -109,8 +110,13 @@ function readOutput(
     return undefined;
   }
   const destination = absolutePath(dest, invocation);
-  if (type === 'local' || type === 'tar') return { type, destination };
-  return { type, destination, tar: readBoolean(attributes, 'tar', option, mistakes) ?? true, ...compressed };
+  if (type === 'local' || type === 'tar') {
+    requireWritable(destination, type === 'local' ? 'directory' : 'file', option, mistakes);
+    return { type, destination };
+  }
+  const tar = readBoolean(attributes, 'tar', option, mistakes) ?? true;
+  requireWritable(destination, tar ? 'file' : 'directory', option, mistakes);
+  return { type, destination, tar, ...compressed };
 }
 
 function readCompression(attributes: Attributes, option: string, mistakes: Mistakes): CompressionOptions | undefined {

@@ -9,7 +9,10 @@ export function absolutePath(path: string, { workspaceRoot, homeDirectory }: Inv
   return isAbsolute(path) ? resolve(path) : resolve(workspaceRoot, path);
 }
 
-/** Notes a mistake unless `path` is there and is what it should be. */
+/**
+ * Notes a mistake unless `path` is there and is what it should be. Pipes and devices are no files: who reads one may wait
+ * for ever.
+ */
 export async function requirePath(
   path: string,
   kind: 'file' | 'directory',
@@ -21,7 +24,7 @@ export async function requirePath(
     mistakes.add('OPTION_FILE_NOT_FOUND', option, `there is no ${kind} ${path}`, 'paths start at the workspace root');
     return false;
   }
-  if (kind === 'file' ? !found.isDirectory() : found.isDirectory()) return true;
+  if (kind === 'file' ? found.isFile() : found.isDirectory()) return true;
   mistakes.add('OPTION_FILE_NOT_FOUND', option, `${path} is not a ${kind}`);
   return false;
 }
