@@ -58,12 +58,22 @@ describe('requests that failed for the moment', () => {
 
   test('Retry-After is waited for, up to its cap', async () => {
     await using registry = await FakeRegistry.start();
-    const headers = { 'retry-after': '3600' };
+    const headers = { 'retry-after': '500' };
     registry.addFaults({ on: 'HEAD manifest', ...status(429, { headers }) });
     const start = performance.now();
     await registry.repository('acme/app', { retry: { maxRetryAfterMs: 300 } }).resolve('v1');
     const waitedMs = performance.now() - start;
     assert.ok(waitedMs >= 295 && waitedMs < 5000, `${waitedMs} ms`);
+  });
+
+  test('Retry-After of hours is not waited for, and told', async () => {
+    await using registry = await FakeRegistry.start();
+    registry.addFaults({ on: 'HEAD manifest', ...status(429, { headers: { 'retry-after': '86400' } }), times: 9 });
+    await assert.rejects(
+      registry.repository('acme/app').resolve('v1'),
+      (error) => isCodedError(error, 'REGISTRY_RESPONSE') && String(error.hint).includes('come back in 1440 minutes'),
+    );
+    assert.deepEqual(registry.count(), { 'HEAD manifest': 1 });
   });
 
   test('an answer that does not come is given up, and asked for again', async () => {

@@ -34,9 +34,7 @@ export async function responseError(response: HttpResponse, context: ResponseErr
   const retryAfterMs = parseRetryAfter(headers['retry-after'], context.now);
   const transient =
     throttled || status === 408 || status === 425 || (status >= 500 && status !== 501 && status !== 505);
-  const hint = throttled
-    ? 'the registry limits how often it is asked: authenticate, or run fewer jobs at once'
-    : hints[status];
+  const hint = throttled ? throttleHint(retryAfterMs) : hints[status];
   return new CodedError(
     'REGISTRY_RESPONSE',
     `${host} answered ${request} with ${status}${said}`,
@@ -58,6 +56,12 @@ function isThrottled({ headers, status }: HttpResponse, body: string): boolean {
   if (status !== 403) return false;
   const spent = headers['retry-after'] !== undefined || headers['x-ratelimit-remaining'] === '0';
   return spent || /rate limit|abuse detection/i.test(body);
+}
+
+function throttleHint(retryAfterMs: number | undefined): string {
+  const minutes = Math.ceil((retryAfterMs ?? 0) / 60_000);
+  const wait = minutes > 1 ? ` (it asks to come back in ${minutes} minutes)` : '';
+  return `the registry limits how often it is asked${wait}: authenticate, or run fewer jobs at once`;
 }
 
 function accessHint(status: number, { host, credentials }: ResponseErrorContext): string {

@@ -10,6 +10,8 @@ export interface RetryPolicy {
   readonly maxDelayMs: number;
   /** The longest wait that a server's `Retry-After` can cause. */
   readonly maxRetryAfterMs: number;
+  /** A server that asks to stay away for longer than this is not asked again: all attempts together are shorter. */
+  readonly hopelessRetryAfterMs: number;
   /** 0 to 1; spreads clients that failed together. */
   readonly random: () => number;
 }
@@ -19,6 +21,7 @@ export const defaultRetryPolicy: RetryPolicy = {
   baseDelayMs: 250,
   maxDelayMs: 8000,
   maxRetryAfterMs: 60_000,
+  hopelessRetryAfterMs: 10 * 60_000,
   random: Math.random,
 };
 
@@ -44,7 +47,7 @@ export async function withRetries<T>(
       return await attempt();
     } catch (error) {
       signal?.throwIfAborted();
-      if (number >= policy.attempts || !isTransient(error) || !retryable()) throw error;
+      if (number >= policy.attempts || !isTransient(error) || isHopeless(error, policy) || !retryable()) throw error;
       await sleep(delayMs(number, error, policy), undefined, signal === undefined ? {} : { signal });
     }
   }
@@ -53,6 +56,10 @@ export async function withRetries<T>(
 /** Whether the same request may work in a moment. */
 export function isTransient(error: unknown): boolean {
   return isCodedError(error, 'REGISTRY_RESPONSE', 'REGISTRY_UNAVAILABLE') && error.detail.transient;
+}
+
+function isHopeless(error: unknown, { hopelessRetryAfterMs }: RetryPolicy): boolean {
+  return isCodedError(error, 'REGISTRY_RESPONSE') && (error.detail.retryAfterMs ?? 0) > hopelessRetryAfterMs;
 }
 
 /** How long to wait after failure `number` (from 1): what the server asked for, within bounds, else a jittered backoff. */
