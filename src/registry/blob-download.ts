@@ -12,6 +12,12 @@ import { protocolError } from '../transport/transport-errors';
 import { takeSlot } from './lanes';
 import { pathOf, pull, type RepositoryContext } from './repository-context';
 
+/**
+ * How often a download may break at the same byte. A registry that has lost a part of a blob breaks there each time, which
+ * is no matter of waiting; one that cannot be reached has all attempts of the request behind.
+ */
+const maxBreaksAtOneByte = 3;
+
 /** Bytes of a blob from `start` (inclusive) to `end` (exclusive). */
 interface Span {
   readonly start: number;
@@ -116,7 +122,7 @@ async function* readSpan(
       signal?.throwIfAborted();
       const failure = unavailable(response.label, error);
       failures++;
-      if (failures >= retry.attempts || !isTransient(failure)) throw failure;
+      if (failures >= Math.min(retry.attempts, maxBreaksAtOneByte) || !isTransient(failure)) throw failure;
       await sleep(delayMs(failures, failure, retry), undefined, signal === undefined ? {} : { signal });
       const rest = { start: span.start + received, end: span.end };
       // Surplus bytes are a lie that the verification tells; there is nothing to ask for behind the end.

@@ -1,6 +1,6 @@
 import type { CallOptions, StoredManifest } from '../content/contract';
 import { verifyBytes } from '../content/verify';
-import { isCodedError } from '../diagnostics/coded-error';
+import { CodedError, isCodedError } from '../diagnostics/coded-error';
 import type { Descriptor } from '../oci/descriptor';
 import { algorithmOf, digestOf, isDigest, type Digest } from '../oci/digest';
 import { childrenOf, maxManifestBytes, parseManifest } from '../oci/manifest';
@@ -61,13 +61,27 @@ export async function fetchManifest(
   }
   const bytes = await response.bytes(maxManifestBytes);
   const stated = statedDigest(response, reference);
-  const manifest = parseManifest(bytes, contentTypeOf(response));
+  const manifest = readManifest(bytes, response);
   const { mediaType } = manifest;
   const digest = stated ?? digestOf(bytes);
   const descriptor = { mediaType, digest, size: bytes.byteLength };
   verifyBytes(bytes, descriptor, { store: context.name });
   for (const child of childrenOf(manifest)) context.known.list(child.digest, context.repository);
   return { descriptor, bytes };
+}
+
+/** Says where a manifest that is refused came from; a page in its place tells of a proxy or of no registry at all. */
+function readManifest(bytes: Buffer, response: HttpResponse): ReturnType<typeof parseManifest> {
+  try {
+    return parseManifest(bytes, contentTypeOf(response));
+  } catch (error) {
+    if (!isCodedError(error, 'MANIFEST_INVALID')) throw error;
+    const { host, request } = response.label;
+    const isPage = /^text\/html\b/i.test(response.headers['content-type'] ?? '');
+    const hint = isPage ? `a web page came: is ${host} a registry, or does a proxy answer in its place?` : undefined;
+    const message = `${host} answered ${request} with what is no manifest: ${error.detail.reason}`;
+    throw new CodedError('MANIFEST_INVALID', message, error.detail, { cause: error, ...(hint && { hint }) });
+  }
 }
 
 /** Sends a manifest, under `tag` or under its digest. */

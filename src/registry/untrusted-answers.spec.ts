@@ -232,6 +232,20 @@ describe('manifests that are not what they should be', () => {
     assert.equal(got?.descriptor.mediaType, mediaType, 'the manifest’s own word counts');
   });
 
+  test('a web page in place of a manifest is told as one, with its address', async () => {
+    await using registry = await FakeRegistry.start();
+    const headers = { 'content-type': 'text/html; charset=utf-8' };
+    registry.addFaults({ on: 'GET manifest', kind: 'status', status: 200, headers, body: '<html>log in</html>' });
+    await assert.rejects(
+      registry.repository('acme/app').getManifest('v1'),
+      (error) =>
+        isCodedError(error, 'MANIFEST_INVALID') &&
+        error.message.includes(`GET http://${registry.host}/v2/acme/app/manifests/v1`) &&
+        String(error.hint).includes('a web page came'),
+    );
+    assert.equal(registry.log.length, 1);
+  });
+
   test('a manifest that the registry rewrites is an error at once', async () => {
     await using rig = await withBlob();
     const { registry, repository } = rig;
