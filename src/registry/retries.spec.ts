@@ -85,6 +85,17 @@ describe('requests that failed for the moment', () => {
     assert.deepEqual(registry.count(), { 'HEAD manifest': 2 });
   });
 
+  test('a server that never answers is asked twice, and not five times', async () => {
+    await using registry = await FakeRegistry.start({ faults: [{ on: 'HEAD manifest', kind: 'stall', times: 9 }] });
+    await using transport = new Transport({ retry: { baseDelayMs: 1 } });
+    const target = '/v2/acme/app/manifests/v1';
+    const request = { method: 'HEAD', target, scopes: [], expect: [404], headersTimeoutMs: 100 } as const;
+    await assert.rejects(transport.registry(registry.host).request(request), (error) =>
+      isCodedError(error, 'REGISTRY_UNAVAILABLE'),
+    );
+    assert.deepEqual(registry.count(), { 'HEAD manifest': 2 });
+  });
+
   test('an abort ends a wait for an answer, and is not tried again', async () => {
     await using registry = await FakeRegistry.start({ faults: [{ on: 'HEAD manifest', kind: 'stall', times: 9 }] });
     const reason = new Error('enough');

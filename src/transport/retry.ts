@@ -25,6 +25,11 @@ export const defaultRetryPolicy: RetryPolicy = {
   random: Math.random,
 };
 
+/** Attempts where a server lets one wait for nothing until the time is up: each of them costs a minute, and not a moment. */
+const attemptsInSilence = 2;
+
+const silence: ReadonlySet<string> = new Set(['UND_ERR_CONNECT_TIMEOUT', 'UND_ERR_HEADERS_TIMEOUT']);
+
 export interface RetryOptions {
   readonly policy: RetryPolicy;
   readonly signal?: AbortSignal | undefined;
@@ -47,7 +52,7 @@ export async function withRetries<T>(
       return await attempt();
     } catch (error) {
       signal?.throwIfAborted();
-      if (number >= policy.attempts || !isTransient(error) || isHopeless(error, policy) || !retryable()) throw error;
+      if (number >= attemptsAfter(error, policy) || !isTransient(error) || !retryable()) throw error;
       await sleep(delayMs(number, error, policy), undefined, signal === undefined ? {} : { signal });
     }
   }
@@ -58,8 +63,13 @@ export function isTransient(error: unknown): boolean {
   return isCodedError(error, 'REGISTRY_RESPONSE', 'REGISTRY_UNAVAILABLE') && error.detail.transient;
 }
 
-function isHopeless(error: unknown, { hopelessRetryAfterMs }: RetryPolicy): boolean {
-  return isCodedError(error, 'REGISTRY_RESPONSE') && (error.detail.retryAfterMs ?? 0) > hopelessRetryAfterMs;
+/** How many attempts make sense in all, after this failure. */
+function attemptsAfter(error: unknown, { attempts, hopelessRetryAfterMs }: RetryPolicy): number {
+  if (isCodedError(error, 'REGISTRY_RESPONSE')) {
+    return (error.detail.retryAfterMs ?? 0) > hopelessRetryAfterMs ? 1 : attempts;
+  }
+  const isSilent = isCodedError(error, 'REGISTRY_UNAVAILABLE') && silence.has(error.detail.reason);
+  return isSilent ? Math.min(attempts, attemptsInSilence) : attempts;
 }
 
 /** How long to wait after failure `number` (from 1): what the server asked for, within bounds, else a jittered backoff. */
