@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DirectoryStore } from '../../content/directory-store';
 import { CodedError } from '../../diagnostics/coded-error';
@@ -45,11 +45,11 @@ export interface BuildInput {
 /** Parses the Dockerfile and the ignore files. Mistakes in them are in the input: `readCheckedInput` fails for them. */
 export async function readBuildInput(request: BuildRequest): Promise<BuildInput> {
   const { dockerfile, diagnostics } = parseDockerfile(request.dockerfile);
-  const ignoreFile = await readIgnoreFile([
-    ignoreFileFor(request.dockerfile.path),
-    join(request.context, IGNORE_FILE_NAME),
-  ]);
   const found = [...diagnostics, ...lint(dockerfile)];
+  const ignoreFile = await readIgnoreFile(
+    [ignoreFileFor(request.dockerfile.path), join(request.context, IGNORE_FILE_NAME)],
+    found,
+  );
   const read = (file: IgnoreFile | undefined): readonly string[] => {
     if (!file) return [];
     const patterns = parseIgnoreFile(file.text);
@@ -66,7 +66,7 @@ export async function readBuildInput(request: BuildRequest): Promise<BuildInput>
         directories.set(name, context.directory);
         contexts[name] = {
           kind: 'local',
-          excludePatterns: read(await readIgnoreFile([join(context.directory, IGNORE_FILE_NAME)])),
+          excludePatterns: read(await readIgnoreFile([join(context.directory, IGNORE_FILE_NAME)], found)),
         };
         break;
       case 'image':
@@ -113,11 +113,14 @@ interface IgnoreFile {
   readonly text: string;
 }
 
-/** The first of the files that exists. */
-async function readIgnoreFile(paths: readonly string[]): Promise<IgnoreFile | undefined> {
+/** The first of the files that exists. What is there and is no file is a mistake: a pipe would be waited for without end. */
+async function readIgnoreFile(paths: readonly string[], diagnostics: Diagnostic[]): Promise<IgnoreFile | undefined> {
   for (const path of paths) {
     try {
-      return { path, text: await readFile(path, 'utf8') };
+      if ((await stat(path)).isFile()) return { path, text: await readFile(path, 'utf8') };
+      const message = `${path} is not a file`;
+      diagnostics.push({ code: 'IGNORE_FILE', severity: 'error', message, location: { file: path } });
+      return undefined;
     } catch (error) {
       if (!['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error;
     }

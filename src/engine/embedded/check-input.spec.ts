@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { execFileSync } from 'node:child_process';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
@@ -58,6 +59,17 @@ test('mistakes of syntax, of the conversion, of the linter and of the ignore fil
   ]);
   const twice = { platforms: ['amd64', 'arm64'].map((architecture) => ({ os: 'linux', architecture })) };
   assert.deepEqual(await mistakes(await request(t, 'FROM base\nEXPOSE http\n', twice)), ['2 DOCKERFILE_PORT']);
+});
+
+test('an ignore file that is a directory or a pipe is a mistake, and not waited for', async (t) => {
+  const given = await request(t, 'FROM scratch\n');
+  await mkdir(join(given.context, '.dockerignore'));
+  assert.deepEqual(await mistakes(given), ['0 IGNORE_FILE']);
+  execFileSync('mkfifo', [join(given.context, 'Dockerfile.dockerignore')]);
+  assert.deepEqual(await mistakes(given), ['0 IGNORE_FILE']);
+  const other = { type: 'directory', directory: given.context } as const;
+  const named = await request(t, 'FROM scratch\n', { buildContexts: { other } });
+  assert.deepEqual(await mistakes(named), ['0 IGNORE_FILE']);
 });
 
 test('a warning of the linter stops nothing', async (t) => {
