@@ -1,5 +1,6 @@
 import { Limiter } from '../content/limiter';
 import { CodedError, isCodedError } from '../diagnostics/coded-error';
+import { fileSystemError } from '../diagnostics/system-error';
 import type { Vertex } from '../llb/operation';
 import type { Digest } from '../oci/digest';
 import type { ProgressSink } from '../progress/event';
@@ -189,7 +190,9 @@ export class Evaluator<R extends SolverResult> {
           const message =
             `failed to compute cache key: failed to calculate checksum of ref "${source.vertex.name}": ` +
             error.message;
-          throw new CodedError('CONTENT_NOT_FOUND', message, error.detail, { cause: error });
+          const hint =
+            'paths start at the root of what is copied from; in a build context, .dockerignore may hide them';
+          throw new CodedError('CONTENT_NOT_FOUND', message, error.detail, { cause: error, hint });
         }
       }),
     );
@@ -215,12 +218,13 @@ export class Evaluator<R extends SolverResult> {
       }
       if (isCodedError(error, 'VERTEX_FAILED')) throw error;
       const message = messageOf(error);
+      const hint = isCodedError(error) ? error.hint : fileSystemError(error)?.hint;
       steps.complete(vertex, 'failed', { error: message });
       throw new CodedError(
         'VERTEX_FAILED',
         `${vertex.name}: ${message}`,
         { vertex: vertex.digest, name: vertex.name, stage: vertex.stage, line: vertex.line },
-        { cause: error, ...(isCodedError(error) && error.hint !== undefined && { hint: error.hint }) },
+        { cause: error, ...(hint !== undefined && { hint }) },
       );
     }
   }

@@ -72,6 +72,21 @@ const outcomes = (made: Build): Record<string, string> =>
     ]),
   );
 
+test('what a step ends with has a hint: a file that is not there, a full disk', async () => {
+  await assert.rejects(
+    build(new FakeWorld(), 'FROM base\nCOPY nothing /\nRUN x\n'),
+    (error) => isCodedError(error, 'VERTEX_FAILED') && /\.dockerignore/.test(String(error.hint)),
+  );
+  const full = Object.assign(new Error('ENOSPC: no space left on device, write'), { code: 'ENOSPC', syscall: 'write' });
+  const world = new FakeWorld();
+  const worker = new FakeWorker(world, { context: context() });
+  worker.execute = () => Promise.reject(full);
+  await assert.rejects(
+    build(world, 'FROM base\nRUN x\n', { worker }),
+    (error) => isCodedError(error, 'VERTEX_FAILED') && /stateDir/.test(String(error.hint)),
+  );
+});
+
 test('an empty cache: everything is executed once, and in the order of the graph', async () => {
   const { executed, outcome } = await build(new FakeWorld(), app);
   assert.equal(new Set(executed).size, executed.length);
