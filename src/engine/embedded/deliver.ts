@@ -21,6 +21,7 @@ import { pushImageRef, writeOutputs } from './outputs';
 import type { PlatformImage } from './platform-outputs';
 import type { RegistryStores } from './registry-stores';
 import { exportStageCaches } from './stage-caches';
+import { settleAll } from './settle-all';
 import type { StateLayout } from './state-layout';
 import type { EmbeddedWorker } from './worker';
 
@@ -86,7 +87,7 @@ export async function deliver(delivery: Delivery): Promise<Pick<BuildOutcome, 'i
   const [stages] = await Promise.allSettled([exportStageCaches(options)]);
   const [written, cacheExports] = await settleBoth(
     writeOutputs(images, delivery),
-    Promise.all(
+    settleAll(
       request.cacheTo
         .filter(isStoredTarget)
         .map((target) => exportToTarget(target, { ...options, records: solved.records })),

@@ -20,6 +20,7 @@ import type { BuildOutcome, BuildRequest, ImageOutput } from '../contract';
 import type { Delivery } from './deliver';
 import { writePlatformOutput, type PlatformImage } from './platform-outputs';
 import { inVertex } from './progress-vertex';
+import { settleAll } from './settle-all';
 
 /** What a build made, ready to be written. */
 export interface BuiltImage {
@@ -37,11 +38,11 @@ export async function writeOutputs(images: readonly PlatformImage[], delivery: D
   const [image] = images;
   if (image === undefined) throw new Error('a build is for at least one platform');
   if (images.length > 1) {
-    const indexes = await Promise.all(outputs.map((output) => writePlatformOutput(images, output, delivery)));
+    const indexes = await settleAll(outputs.map((output) => writePlatformOutput(images, output, delivery)));
     const index = indexes.find((each) => each !== undefined);
     return index ? { image: index } : {};
   }
-  const written = await Promise.all(outputs.map((output) => writeOutput(image, output, delivery)));
+  const written = await settleAll(outputs.map((output) => writeOutput(image, output, delivery)));
   const found = written.find((each) => each !== undefined);
   return found ? { image: found.manifest, config: { digest: found.config.digest, value: image.config } } : {};
 }
@@ -95,7 +96,7 @@ async function pushImage(
   delivery: Delivery,
 ): Promise<WrittenImage | undefined> {
   const parts = await imageParts(image, output.compression, output.forceCompression);
-  const written = await Promise.all(
+  const written = await settleAll(
     byRepository(delivery.request.tags).map(([first, tags]) =>
       inVertex(`pushing ${formatReference(first)}`, delivery, (vertex) =>
         writeTo(parts, delivery.registries.repository(first), {
