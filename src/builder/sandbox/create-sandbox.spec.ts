@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, symlink as createSymlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { isCodedError } from '../../diagnostics/coded-error';
@@ -199,6 +199,30 @@ async function behaves(t: TestContext, kind: Kind, rig: SandboxRig): Promise<voi
     );
   });
 
+  await t.test('no symlink leads a mount out of the image or the cache', async () => {
+    const host = join(rig.directory, 'host');
+    await mkdir(host, { recursive: true });
+    await writeFile(join(host, 'file'), 'of the host');
+    const cache = join(rig.directory, 'cache-with-links');
+    await mkdir(cache);
+    await createSymlink(host, join(cache, 'absolute'));
+    await createSymlink('../host', join(cache, 'relative'));
+    for (const selector of ['/absolute', '/relative', '/../host']) {
+      const mount = { kind: 'directory', dest: '/m', directory: cache, selector, readOnly: false } as const;
+      await assert.rejects(
+        rig.run('true', { mounts: [mount] }),
+        (error) => isCodedError(error, 'SANDBOX_MOUNT_MISSING'),
+        selector,
+      );
+    }
+    const links = [symlink('absolute', host), symlink('relative', `../../../../../../../..${host}`)];
+    const rootfs = rig.base.with(...(await rig.snapshot(links)).layers);
+    const mounts = ['/absolute/a', '/relative/b'].map((dest) => ({ kind: 'tmpfs', dest }) as const);
+    const seen = await rig.print('ls /absolute; cat /absolute/file 2>&1', { rootfs, mounts }).catch(String);
+    assert.doesNotMatch(seen, /of the host/);
+    assert.deepEqual(await readdir(host), ['file']);
+  });
+
   await t.test('a read-only mount cannot be written to', { skip: needsNamespaces }, async () => {
     const source = await rig.snapshot([directory('dir')]);
     const mounts = [{ kind: 'snapshot', dest: '/m', snapshot: source, selector: '/', readOnly: true }] as const;
@@ -245,6 +269,12 @@ async function behaves(t: TestContext, kind: Kind, rig: SandboxRig): Promise<voi
     assert.match(await rig.print('id -u; id -g', { rootfs, exec: { user: '7:extra' } }), /^7\n1003\n/);
     await assert.rejects(rig.run('true', { exec: { user: 'nobody-here' } }), (error) =>
       isCodedError(error, 'SANDBOX_USER_UNKNOWN'),
+    );
+    const huge = await rig.snapshot([directory('etc'), file('etc/passwd', passwd.repeat(200_000))]);
+    const bloated = rig.base.with(...huge.layers);
+    await assert.rejects(
+      rig.run('true', { rootfs: bloated, exec: { user: 'worker' } }),
+      /is larger than 10485760 bytes/,
     );
   });
 
