@@ -6,6 +6,7 @@ import type { CallOptions } from '../../content/contract';
 import { CodedError } from '../../diagnostics/coded-error';
 import type { GitSource } from '../../llb/operation';
 import type { GitIdentity } from '../../solver/contract';
+import { redactText } from '../../transport/redact';
 
 declare module '../../diagnostics/coded-error' {
   interface ErrorDetails {
@@ -16,6 +17,8 @@ declare module '../../diagnostics/coded-error' {
 const run = promisify(execFile);
 const commitPattern = /^[0-9a-f]{40}(?:[0-9a-f]{24})?$/;
 const maxListingBytes = 64 * 1024 * 1024;
+/** Of git's own words. */
+const maxReasonCharacters = 300;
 
 export interface GitOptions {
   readonly temporaryDirectory: string;
@@ -89,11 +92,20 @@ async function git(args: readonly string[], source: GitSource, options: GitOptio
     return stdout;
   } catch (cause) {
     options.signal?.throwIfAborted();
-    throw failed(source, 'git failed', cause);
+    throw failed(source, reasonOf(cause));
   }
 }
 
-function failed(source: GitSource, reason: string, cause?: unknown): CodedError<'GIT_SOURCE_FAILED'> {
+/** What git said. Node's own error would repeat the command, and with it the password in a URL. */
+function reasonOf(error: unknown): string {
+  const { code, stderr } = error as { readonly code?: unknown; readonly stderr?: unknown };
+  if (code === 'ENOENT') return 'git is not installed (it is not on PATH)';
+  const lines = typeof stderr === 'string' ? stderr.split('\n').filter((line) => line.trim() !== '') : [];
+  const said = lines.findLast((line) => /^(?:fatal|error):/.test(line)) ?? lines.at(-1);
+  return said === undefined ? 'git failed' : redactText(said).slice(0, maxReasonCharacters);
+}
+
+function failed(source: GitSource, reason: string): CodedError<'GIT_SOURCE_FAILED'> {
   const url = source.url.replace(/\/\/[^/@]*@/, '//');
-  return new CodedError('GIT_SOURCE_FAILED', `cannot use git repository ${url}: ${reason}`, { url }, { cause });
+  return new CodedError('GIT_SOURCE_FAILED', `cannot use git repository ${url}: ${reason}`, { url });
 }
