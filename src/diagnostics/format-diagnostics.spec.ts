@@ -40,3 +40,16 @@ test('a long line is cut around the column', () => {
   assert.ok(line.length < 200);
   assert.equal(line.charAt(caret.indexOf('^')), 'X');
 });
+
+test('of very many the first are shown, errors first, and the number of the others', () => {
+  const warnings = Array.from({ length: 150 }, () => ({ ...base, severity: 'warning' as const }));
+  const blocks = formatDiagnostics([...warnings, base]).split('\n\n');
+  assert.equal(blocks.length, 101);
+  assert.equal(blocks[0], 'error SOME_CODE: something is wrong');
+  assert.equal(blocks.at(-1), '51 more are not shown');
+});
+
+test('marks of writing direction do not hide what a line says', () => {
+  const location = { file: 'f', line: 1, column: 1, lineText: 'RUN \u202etxt' };
+  assert.match(formatDiagnostics([{ ...base, location }]), /RUN \ufffdtxt/);
+});
