@@ -17,6 +17,7 @@ import { readGitState, type GitState } from './git';
 import type { Invocation } from './invocation';
 import { Mistakes } from './mistakes';
 import { absolutePath } from './paths';
+import { requireWritable } from './writable-path';
 import { rejoinTexts } from './split-texts';
 import { replaceTokens } from './tokens';
 
@@ -69,6 +70,7 @@ export function planCacheImport(
       );
     }
     const directory = absolutePath(options.dest ?? '', invocation);
+    if (options.dest !== undefined) requireWritable(directory, 'directory', 'dest', mistakes);
     return { ...common(options, sources), directory, ...(options.tag !== undefined && { tag: options.tag }) };
   });
 }
@@ -103,12 +105,14 @@ export function planCacheInspect(
   return readTaskPlan(given, invocation, (options, mistakes) => {
     const { format = 'table' } = options;
     const sources = readSources(options.from, options, invocation, mistakes);
-    const outputFile = options.outputFile ?? (format === 'html' ? defaultHtmlFile : undefined);
+    const named = options.outputFile ?? (format === 'html' ? defaultHtmlFile : undefined);
+    const outputFile = named === undefined ? undefined : absolutePath(named, invocation);
+    if (outputFile !== undefined) requireWritable(outputFile, 'file', 'outputFile', mistakes);
     return {
       ...common(options, sources),
       format,
       allTags: options.allTags ?? false,
-      ...(outputFile !== undefined && { outputFile: absolutePath(outputFile, invocation) }),
+      ...(outputFile !== undefined && { outputFile }),
     };
   });
 }
@@ -174,6 +178,9 @@ function readTargets(
     defaultMode: 'max',
   });
   mistakes.addAll(diagnostics);
+  for (const { destination } of targets) {
+    if (destination.type === 'local') requireWritable(destination.directory, 'directory', 'to', mistakes);
+  }
   for (const target of targets) warnOfIdleCompression(target, mistakes);
   const stored = targets.filter(isStoredTarget);
   if (stored.length < targets.length) {

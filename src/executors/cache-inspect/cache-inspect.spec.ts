@@ -138,6 +138,8 @@ test('ages', () => {
 test('mistakes and caches that are not there are told', async () => {
   await using rig = await CacheTaskRig.start();
   assert.match((await rig.run(runCacheInspect, {})).output, /from: error OPTION_MISSING/);
+  const nowhere = await rig.run(runCacheInspect, { from: `${rig.registry}/acme/none`, outputFile: '/proc/none/page' });
+  assert.match(nowhere.output, /outputFile: error OPTION_INVALID/);
   const missing = await rig.run(runCacheInspect, { from: `${rig.registry}/acme/none` });
   assert.deepEqual(missing.success, false);
   assert.match(missing.output, /error CACHE_NOT_FOUND/);
