@@ -9,8 +9,14 @@ export interface VertexNaming {
   readonly platform?: string;
 }
 
-/** `[deps 2/4] COPY package.json ./`, as BuildKit's progress output shows it. */
-export function vertexName(naming: VertexNaming, number: number, text: string): string {
+const userinfo = /\b(https?:\/\/)[^\s\/@'"]+@/gi;
+
+/**
+ * `[deps 2/4] COPY package.json ./`, as BuildKit's progress output shows it; credentials in URLs, which arguments may have
+ * brought there, are hidden.
+ */
+export function vertexName(naming: VertexNaming, number: number, instruction: string): string {
+  const text = instruction.replace(userinfo, '$1***@');
   if (naming.total === 0) return text;
   const width = String(naming.total).length;
   const words = [naming.platform, naming.label].filter((word) => word !== undefined && word !== '');
