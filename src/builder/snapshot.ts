@@ -1,7 +1,7 @@
 import { digestOf, type Digest } from '../oci/digest';
 import type { CallOptions } from '../content/contract';
 import type { Layer, Snapshot, StoredLayer } from './contract';
-import { SharedTask } from './shared-task';
+import { SharedTask } from '../content/shared-task';
 import { applyLayer } from './tree/apply-layer';
 import { emptyRoot, type FileNode } from './tree/file-node';
 import { NodeTree } from './tree/node-tree';

@@ -32,16 +32,22 @@ export async function withTaskHost<T>(
   const interrupt = (): void => interruption.stop(new Error('interrupted'));
   for (const signal of signals) process.once(signal, interrupt);
   const { stdout, env } = process;
+  const { defaultBase } = context.nxJsonConfiguration;
+  const { projects } = context.projectsConfigurations;
   const projectName = context.projectName ?? '';
   try {
     return await task(
       {
         workspaceRoot: context.root,
         projectName,
-        projectRoot: context.projectsConfigurations.projects[projectName]?.root ?? '.',
+        ...(context.targetName !== undefined && { targetName: context.targetName }),
+        projectRoot: projects[projectName]?.root ?? '.',
         env,
         homeDirectory: homedir(),
+        // Images are Linux's wherever they are built, unless the user asks for another platform.
         hostPlatform: { ...hostPlatform(process), os: 'linux' },
+        ...(defaultBase !== undefined && { defaultBase }),
+        projects,
       },
       {
         write: (text) => void stdout.write(text),

@@ -5,7 +5,7 @@ import { basicHeader, type Credentials, type CredentialSource } from './credenti
 import { checkHop, type HopRules } from './hop-rules';
 import { resolveUrl } from './hop-client';
 import { covers, formatScopes, mergeScopes, parseScopes, restrictTo, type ScopeSet } from './scope';
-import { SingleFlight } from './single-flight';
+import { SingleFlight } from '../content/single-flight';
 import { fetchToken, type TokenEndpoint, type TokenRequest } from './token-endpoint';
 
 /** How a registry wants to be spoken to, as its first challenge told. */

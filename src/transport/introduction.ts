@@ -1,4 +1,4 @@
-import { orAborted } from './single-flight';
+import { orAborted } from '../content/shared-task';
 
 /**
  * Lets one request go ahead of all others: its answer tells how the registry wants to be spoken to. Otherwise the many

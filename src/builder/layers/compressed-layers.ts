@@ -16,7 +16,7 @@ import type { Descriptor } from '../../oci/descriptor';
 import { algorithmOf, digestOf, finishDigest, hexOf, isDigest, type Digest } from '../../oci/digest';
 import type { Remote } from '../../solver/contract';
 import type { Layer, LayerBlob } from '../contract';
-import { SharedTask } from '../shared-task';
+import { SharedTask } from '../../content/shared-task';
 import { StagingFile } from './staging-file';
 
 const createdAtAnnotation = 'buildkit/createdat';

@@ -2,7 +2,7 @@ import { CodedError } from '../../diagnostics/coded-error';
 import type { CallOptions } from '../../content/contract';
 import type { Digest } from '../../oci/digest';
 import type { Layer, LayerBlob, LayerStore, StoredLayer } from '../contract';
-import { SharedTask } from '../shared-task';
+import { SharedTask } from '../../content/shared-task';
 import { openLayerTar } from './open-layer-tar';
 
 declare module '../../diagnostics/coded-error' {

@@ -1,7 +1,7 @@
 import type { CallOptions } from '../../content/contract';
 import { digestOf, hexOf, type Digest } from '../../oci/digest';
 import type { Layer, Snapshot } from '../contract';
-import { SharedTask } from '../shared-task';
+import { SharedTask } from '../../content/shared-task';
 import { chainId } from '../snapshot';
 import type { AgentClient } from './agent-client';
 import type { LowerChains } from './agent/protocol';

@@ -2,7 +2,6 @@ import { formatDiagnostics } from '../../diagnostics/format-diagnostics';
 import { SecretValues } from '../../engine/embedded/secrets';
 import type { BuildOutcome, Engine } from '../../engine/contract';
 import { createPrinter } from '../../progress/create-printer';
-import type { TerminalSize } from '../../progress/terminal-view';
 import { buildMetadata, writeMetadataFile } from '../../report/metadata';
 import { createRedactor } from '../../report/redactor';
 import { formatSummary } from '../../report/summary';
@@ -12,16 +11,11 @@ import type { DockerBuildOptions } from '../../workspace/docker-build-options';
 import { describeImage } from '../../workspace/image-file';
 import type { Invocation } from '../../workspace/invocation';
 import { describeFailure } from '../describe-failure';
+import type { TaskHost } from '../executor-host';
 import { isSet } from '../is-set';
 
-/** What the process around a build gives: everything that a test replaces. */
-export interface BuildHost {
-  readonly write: (text: string) => void;
-  readonly now: () => number;
-  readonly isTerminal: boolean;
-  readonly terminalSize: () => TerminalSize;
-  readonly isVerbose: boolean;
-  readonly signal: AbortSignal;
+/** What the process around a build gives, and how an engine is made: everything that a test replaces. */
+export interface BuildHost extends Omit<TaskHost, 'temporaryDirectory'> {
   readonly createEngine: (plan: BuildPlan) => Promise<Engine>;
 }
 

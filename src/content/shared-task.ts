@@ -1,5 +1,5 @@
-import type { CallOptions } from '../content/contract';
-import { stoppable, type Stoppable } from '../content/stoppable';
+import type { CallOptions } from './contract';
+import { stoppable, type Stoppable } from './stoppable';
 
 /**
  * Work that several may wait for and that is done once. One waiter's abort leaves the others alone; the work itself is
@@ -14,12 +14,17 @@ export class SharedTask<T> {
     this.#work = work;
   }
 
+  /** Whether nobody waits for it. */
+  get isIdle(): boolean {
+    return this.#waiters === 0;
+  }
+
   async run(options: CallOptions = {}): Promise<T> {
     options.signal?.throwIfAborted();
     const running = (this.#running ??= this.#start());
     this.#waiters++;
     try {
-      return await settledOrAborted(running.result, options.signal);
+      return await orAborted(running.result, options.signal);
     } finally {
       this.#waiters--;
       if (this.#waiters === 0 && options.signal?.aborted === true && this.#running === running) {
@@ -39,15 +44,16 @@ export class SharedTask<T> {
   }
 }
 
-function settledOrAborted<T>(result: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+/** What `result` gives, or a rejection with the signal's reason as soon as it aborts. */
+export function orAborted<T>(result: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
   if (!signal) return result;
   return new Promise((resolve, reject) => {
-    const abort = () => {
+    const leave = (): void => {
       reject(signal.reason as Error);
     };
-    signal.addEventListener('abort', abort, { once: true });
+    signal.addEventListener('abort', leave, { once: true });
     result.then(resolve, reject).finally(() => {
-      signal.removeEventListener('abort', abort);
+      signal.removeEventListener('abort', leave);
     });
   });
 }
