@@ -44,11 +44,11 @@ export function convertCopy(context: StepContext, instruction: CopyInstruction):
 
 function expandCopy(context: StepContext, instruction: CopyInstruction): ExpandedCopy {
   const expansion = expansionOf(context, instruction);
-  const expand = (word: string): string => expandChecked(word, expansion);
+  const expand = (word: string, fallback?: string): string => expandChecked(word, expansion, fallback);
   return {
     chown: expand(instruction.chown ?? ''),
-    chmod: expand(instruction.chmod ?? ''),
-    checksum: expand(instruction.checksum ?? ''),
+    chmod: expand(instruction.chmod ?? '', ''),
+    checksum: expand(instruction.checksum ?? '', ''),
     paths: instruction.sources.flatMap((source) => (source.kind === 'path' ? [expand(source.path)] : [])),
     destination: expand(instruction.destination),
   };

@@ -163,3 +163,20 @@ test('an epoch that is no number is refused', async () => {
   const conversion = await convertText('FROM base', { buildArgs: { SOURCE_DATE_EPOCH: 'yesterday' } });
   assert.deepEqual(problemsOf(conversion), ['0:0 DOCKERFILE_SOURCE_DATE_EPOCH']);
 });
+
+test('a variable that cannot be expanded is one mistake, whatever the instruction does with it', async () => {
+  for (const instruction of [
+    'EXPOSE ${X:?needed}',
+    'EXPOSE ${X:?needed}/tcp',
+    'STOPSIGNAL ${X:?needed}',
+    'COPY --chmod=${X:?needed} a /',
+    'ADD --checksum=${X:?needed} https://example.com/a /',
+  ]) {
+    const { diagnostics } = await convertText(`FROM scratch\n${instruction}\n`);
+    assert.deepEqual(
+      diagnostics.map(({ code, severity }) => [code, severity]),
+      [['DOCKERFILE_EXPANSION', 'error']],
+      instruction,
+    );
+  }
+});

@@ -173,9 +173,12 @@ function convertVolume(context: StepContext, instruction: VolumeInstruction): vo
   commit(context, `VOLUME ${goList(volumes)}`, 'metadata');
 }
 
+/** Stands in for one that cannot be expanded. */
+const anySignal = 'SIGTERM';
+
 function convertStopSignal(context: StepContext, instruction: StopSignalInstruction): void {
   const { state, build } = context;
-  const signal = expandChecked(instruction.signal, expansionOf(context, instruction));
+  const signal = expandChecked(instruction.signal, expansionOf(context, instruction), anySignal);
   if (!isSignal(signal)) {
     const { range } = instruction;
     const message = `"${signal}" is no signal`;

@@ -13,29 +13,21 @@ export interface ExpansionContext {
   readonly declared?: ReadonlySet<string>;
 }
 
-export interface ExpandedWord {
-  readonly value: string;
-  /** Variables that had no value. */
-  readonly unmatched: ReadonlySet<string>;
-}
-
-/** Expands one word; if that fails, says so and goes on with the word as it stands. */
-export function expandWord(word: string, context: ExpansionContext): ExpandedWord {
+/**
+ * Expands one word, with a warning for each variable that has no value. If it fails, says so and gives `fallback` (the word
+ * as it stands, unless another is named): whoever checks the value names one that passes, so that one mistake is told
+ * once.
+ */
+export function expandChecked(word: string, context: ExpansionContext, fallback = word): string {
   const expansion = processWord(word, lookup(context.env), { escape: context.escape });
-  return { value: settle(expansion, word, { context, word }), unmatched: expansion.unmatched };
+  warnUnmatched(expansion.unmatched, word, context);
+  return settle(expansion, fallback, { context, word });
 }
 
-/** As {@link expandWord}, with a warning for each variable that has no value. */
-export function expandChecked(word: string, context: ExpansionContext): string {
-  const { value, unmatched } = expandWord(word, context);
-  warnUnmatched(unmatched, word, context);
-  return value;
-}
-
-/** Expands and splits at white space. */
+/** Expands and splits at white space; no words if that fails, which is said. */
 export function expandToWords(text: string, context: ExpansionContext): readonly string[] {
   const expansion = processWords(text, lookup(context.env), { escape: context.escape });
-  return settle(expansion, [text], { context, word: text });
+  return settle(expansion, [], { context, word: text });
 }
 
 /** Expands the content of a here-document, where quotes mean nothing and a backslash always escapes. */

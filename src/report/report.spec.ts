@@ -85,6 +85,18 @@ test('the summary shows each needed step, the exports and the totals', () => {
   );
 });
 
+test('on a narrow terminal, names give way and the rest stays', () => {
+  const lines = formatSummary(outcome, { maxCharacters: 60 }).split('\n').slice(0, 4);
+  assert.deepEqual(lines, [
+    'STEP               RESULT  FROM                 BYTES   TIME',
+    '[deps 1/2] COPY …  hit     localhost:5000/ca…  1.5 kB   0.0s',
+    '[build 1/1] RUN …  run                                 1m01s',
+    '[internal] load …  read                                 0.0s',
+  ]);
+  const wide = formatSummary(outcome, { maxCharacters: 200 });
+  assert.equal(wide, formatSummary(outcome));
+});
+
 test('the metadata has the keys of buildx and ours', () => {
   const request = {
     tags: [parseReference('localhost:5000/acme/api:1'), parseReference('acme/api:1')],

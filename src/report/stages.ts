@@ -1,12 +1,12 @@
 import { unreachable } from '../diagnostics/unreachable';
 import { formatBytes } from '../progress/quantities';
 import type { MissCause, StageRefReport, StageReport } from '../stage-refs/contract';
-import { formatTable, type Column } from './table';
+import { formatTable, type Column, type TableOptions } from './table';
 
 const columns: readonly Column[] = [
-  { title: 'STAGE', align: 'left', maxCharacters: 40 },
+  { title: 'STAGE', align: 'left', maxCharacters: 40, minCharacters: 12 },
   { title: 'CACHE', align: 'left' },
-  { title: 'WHY', align: 'left', maxCharacters: 90 },
+  { title: 'WHY', align: 'left', maxCharacters: 90, minCharacters: 24 },
 ];
 
 /** Columns of a plan: where things are and what moves, too. */
@@ -16,8 +16,13 @@ const planColumns: readonly Column[] = [
   { title: 'REF', align: 'left' },
 ];
 
+export interface StageTableOptions extends TableOptions {
+  /** Print all causes of misses. Default false: the first of each stage. */
+  readonly explain?: boolean;
+}
+
 /** What stage refs did, for people: a line on the image, and a table of stages where they were looked at. */
-export function formatStages(report: StageRefReport, options: { readonly explain?: boolean } = {}): readonly string[] {
+export function formatStages(report: StageRefReport, options: StageTableOptions = {}): readonly string[] {
   const isPlan = report.outcome === 'dry-run';
   const shown = report.stages.filter(({ state }) => state !== 'unneeded');
   const rows = shown.map((stage) => [
@@ -27,7 +32,7 @@ export function formatStages(report: StageRefReport, options: { readonly explain
     ...(isPlan ? [stage.bytes === undefined ? '' : formatBytes(stage.bytes), stage.ref ?? ''] : []),
   ]);
   return [
-    ...(rows.length > 0 ? formatTable(isPlan ? planColumns : columns, rows) : []),
+    ...(rows.length > 0 ? formatTable(isPlan ? planColumns : columns, rows, options) : []),
     ...(options.explain === true ? shown.flatMap(allCauses) : []),
     ...imageLines(report),
   ];

@@ -2,13 +2,13 @@ import { unreachable } from '../diagnostics/unreachable';
 import type { BuildOutcome, CacheExportReport, StepReport } from '../engine/contract';
 import { formatBytes, formatSeconds } from '../progress/quantities';
 import type { CachedBuildOutcome } from '../stage-refs/stage-ref-engine';
-import { formatStages } from './stages';
+import { formatStages, type StageTableOptions } from './stages';
 import { formatTable, type Column } from './table';
 
 const columns: readonly Column[] = [
-  { title: 'STEP', align: 'left', maxCharacters: 72 },
+  { title: 'STEP', align: 'left', maxCharacters: 72, minCharacters: 16 },
   { title: 'RESULT', align: 'left' },
-  { title: 'FROM', align: 'left', maxCharacters: 60 },
+  { title: 'FROM', align: 'left', maxCharacters: 60, minCharacters: 8 },
   { title: 'BYTES', align: 'right' },
   { title: 'TIME', align: 'right' },
 ];
@@ -30,33 +30,28 @@ export function totalsOf(steps: readonly StepReport[]): StepTotals {
   };
 }
 
-export interface SummaryOptions {
-  /** Print all causes of misses. Default false: the first of each stage. */
-  readonly explain?: boolean;
-}
-
 /**
  * The table at the end of a build: stages with what was found of them, a line per step, what went into the cache, totals,
  * and the image's digest.
  */
-export function formatSummary(outcome: CachedBuildOutcome, options: SummaryOptions = {}): string {
+export function formatSummary(outcome: CachedBuildOutcome, options: StageTableOptions = {}): string {
   const { stageRefs } = outcome;
   const lines = stageRefs === undefined ? [] : [...formatStages(stageRefs, options)];
   if (stageRefs === undefined || stageRefs.outcome === 'built') {
     if (lines.length > 0) lines.push('');
-    lines.push(...stepLines(outcome));
+    lines.push(...stepLines(outcome, options));
   }
   if (outcome.image !== undefined) lines.push(`image: ${outcome.image.digest}`);
   return lines.join('\n');
 }
 
-function stepLines(outcome: BuildOutcome): readonly string[] {
+function stepLines(outcome: BuildOutcome, options: StageTableOptions): readonly string[] {
   const shown = outcome.steps.filter((step) => step.outcome !== 'not-needed');
   const { needed, hits, bytesDownloaded } = totalsOf(outcome.steps);
   const bytesSent = outcome.cacheExports.reduce((sum, { bytesSent = 0 }) => sum + bytesSent, 0);
   const isSentKnown = outcome.cacheExports.every((report) => report.bytesSent !== undefined);
   return [
-    ...formatTable(columns, shown.map(stepRow)),
+    ...formatTable(columns, shown.map(stepRow), options),
     ...outcome.cacheExports.map(exportLine),
     [
       `cache: ${hits} of ${needed} steps were hits`,

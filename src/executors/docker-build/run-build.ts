@@ -37,7 +37,7 @@ export async function runBuild(
     const secrets = await SecretValues.read(plan.request.secrets, invocation.env);
     redact = createRedactor([...secrets.values(), ...cacheSecretValues]);
     const outcome = await build(plan, redact, invocation, host);
-    const summary = summaryFor(plan, outcome);
+    const summary = summaryFor(plan, outcome, host);
     if (summary !== undefined) print(summary);
     if (plan.metadataFile !== undefined)
       await writeMetadataFile(plan.metadataFile, buildMetadata(plan.request, outcome));
@@ -78,7 +78,14 @@ async function build(
 }
 
 /** Tools read `rawjson`, and `quiet` gives what `docker build --quiet` does: the image. */
-function summaryFor({ progress, explain }: BuildPlan, outcome: BuildOutcome): string | undefined {
+function summaryFor(
+  { progress, explain }: BuildPlan,
+  outcome: BuildOutcome,
+  { isTerminal, terminalSize }: BuildHost,
+): string | undefined {
   if (progress === 'rawjson') return undefined;
-  return progress === 'quiet' ? outcome.image?.digest : formatSummary(outcome, { explain });
+  if (progress === 'quiet') return outcome.image?.digest;
+  // A log has no width, and some terminals do not tell theirs.
+  const { columns } = terminalSize();
+  return formatSummary(outcome, { explain, ...(isTerminal && columns > 0 && { maxCharacters: columns }) });
 }
