@@ -56,12 +56,26 @@ export interface Attestation {
 export interface StageCache {
   /** Position of the stage in the Dockerfile, from 0. */
   readonly stage: number;
+  /** One of the request's; default its first. */
+  readonly platform?: Platform;
   readonly target: StoredCacheTarget;
   /**
    * What is there under the tag. What `exists` is written only if it proves to have lost something while the stage was
    * built anyway; what is `broken` is written in any case.
    */
   readonly state: 'missing' | 'exists' | 'broken';
+}
+
+/**
+ * One more name for the image of one platform, in a cache repository; written last, in the form of the first image output.
+ * What is there already stays, unless it is known to be broken. With `ignoreError`, a failure is a warning.
+ */
+export interface ImageRef {
+  readonly reference: Reference;
+  /** One of the request's; default its first. */
+  readonly platform?: Platform;
+  readonly state: 'missing' | 'broken';
+  readonly ignoreError?: boolean;
 }
 
 /** One build, every option resolved and checked. Paths are absolute. */
@@ -79,15 +93,8 @@ export interface BuildRequest {
   readonly cacheTo: readonly CacheTarget[];
   /** Caches of single stages, besides those of `cacheTo`. */
   readonly stageCaches?: readonly StageCache[];
-  /**
-   * One more name for the image, in a cache repository; written last, in the form of the first image output. What is
-   * there already stays, unless it is known to be broken. With `ignoreError`, a failure is a warning.
-   */
-  readonly imageRef?: {
-    readonly reference: Reference;
-    readonly state: 'missing' | 'broken';
-    readonly ignoreError?: boolean;
-  };
+  /** Names of its images in a cache repository, one for each platform at most. */
+  readonly imageRefs?: readonly ImageRef[];
   readonly outputs: readonly ImageOutput[];
   /** Default none, whatever buildx would add by itself: the image is the same with every engine. */
   readonly attestations?: readonly Attestation[];
@@ -141,6 +148,8 @@ export interface BuildOutcome {
   /** The image manifest (or index) that tags point at; undefined where no image was made (`local`, `tar`). */
   readonly image?: Descriptor;
   readonly config?: { readonly digest: Digest; readonly value?: ImageConfig };
+  /** What this build made under the request's `imageRefs`; where something was there, that may be something else. */
+  readonly imageRefs?: readonly { readonly reference: Reference; readonly manifest: Descriptor }[];
   readonly steps: readonly StepReport[];
   readonly cacheExports: readonly CacheExportReport[];
   readonly warnings: readonly WarningEvent[];

@@ -26,7 +26,7 @@ export function formatStages(report: StageRefReport, options: StageTableOptions 
   const isPlan = report.outcome === 'dry-run';
   const shown = report.stages.filter(({ state }) => state !== 'unneeded');
   const rows = shown.map((stage) => [
-    stage.stage,
+    stageName(stage),
     stateWord(stage),
     shortCause(stage.causes),
     ...(isPlan ? [stage.bytes === undefined ? '' : formatBytes(stage.bytes), stage.ref ?? ''] : []),
@@ -38,8 +38,13 @@ export function formatStages(report: StageRefReport, options: StageTableOptions 
   ];
 }
 
-function imageLines({ imageRef, outcome, served }: StageRefReport): readonly string[] {
-  const where = imageRef === undefined ? '' : `: ${imageRef}`;
+function stageName({ platform, stage }: StageReport): string {
+  return platform === undefined ? stage : `${stage} ${platform}`;
+}
+
+function imageLines({ imageRef, imageRefs, outcome, served }: StageRefReport): readonly string[] {
+  const refs = imageRef === undefined ? Object.values(imageRefs ?? {}) : [imageRef];
+  const where = refs.length === 0 ? '' : `: ${refs.join(', ')}`;
   switch (served) {
     case undefined:
       return outcome === 'dry-run' ? ['dry run: a build would be needed; nothing was built'] : [];
@@ -76,8 +81,8 @@ function shortCause([first, ...others]: readonly MissCause[]): string {
   return others.length === 0 ? describeCause(first) : `${describeCause(first)} (and ${others.length} more)`;
 }
 
-function allCauses({ causes, stage }: StageReport): readonly string[] {
-  return causes.map((cause) => `  ${stage}: ${describeCause(cause)}`);
+function allCauses(stage: StageReport): readonly string[] {
+  return stage.causes.map((cause) => `  ${stageName(stage)}: ${describeCause(cause)}`);
 }
 
 /** One cause in words. */

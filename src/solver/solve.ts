@@ -98,7 +98,9 @@ function observe<R>(
     readonly keys: ExportableKeys<R>;
   },
 ): ExportableRecord<R> {
-  const node = nodes.find((each) => each.edge.vertex === edge.vertex && each.edge.output === edge.output);
+  // A step that is the same for several targets has the vertex of the first of them.
+  const { output, vertex } = edge;
+  const node = nodes.find((each) => each.vertex.digest === vertex.digest && each.edge.output === output);
   if (node === undefined) return { digest: undefined, inputs: [] };
   const [candidate] = node.settled ? [] : matcher.candidates(node);
   return candidate ? keys.ofFound(candidate.record) : keys.of(node);

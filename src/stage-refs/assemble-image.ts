@@ -82,6 +82,7 @@ export async function assembleImage(
   const { request, store, tag } = options;
   const output = request.outputs.find((each) => each.type === 'image');
   if (output?.type !== 'image' || output.forceCompression === true) return undefined;
+  if ((request.attestations ?? []).length > 0) return undefined;
   const layers = remote.descriptors.map(({ annotations }) => {
     const diffId = annotations?.[uncompressedAnnotation];
     const createdAt = annotations?.[createdAtAnnotation];

@@ -48,6 +48,8 @@ export interface StageReport {
   readonly stage: string;
   /** Position in the Dockerfile, from 0. */
   readonly index: number;
+  /** Such as `linux/arm64`, where there are several. */
+  readonly platform?: string;
   readonly key: StageKey;
   /** Of its cache. */
   readonly ref?: string;
@@ -101,6 +103,8 @@ export interface StageRefReport {
   readonly served?: 'in-place' | 'tagged' | 'assembled';
   /** Where the image was or would be found. */
   readonly imageRef?: string;
+  /** The same for several platforms, such as `linux/arm64`. */
+  readonly imageRefs?: Readonly<Record<string, string>>;
   /** Empty where the image was found before any stage was looked at. */
   readonly stages: readonly StageReport[];
 }

@@ -81,6 +81,7 @@ export async function isSameReads(
 
 /** Everything that a build's image depends on besides Dockerfile, arguments and content. */
 export function settingsOf(request: BuildRequest): FieldRecord {
+  const { attestations = [] } = request;
   const output = request.outputs.find((each) => each.type === 'image');
   return {
     platform: formatPlatform(targetPlatform(request)),
@@ -93,6 +94,9 @@ export function settingsOf(request: BuildRequest): FieldRecord {
     shmSizeBytes: request.shmSizeBytes,
     cgroupParent: request.cgroupParent,
     sourceDateEpoch: request.sourceDateEpoch,
+    ...(attestations.length > 0 && {
+      attestations: attestations.map(({ type, attributes }) => [type, attributes]),
+    }),
     form:
       output?.type === 'image'
         ? {

@@ -2,16 +2,29 @@ import type { CallOptions, ContentStore } from '../content/contract';
 import '../content/content-errors';
 import { isCodedError } from '../diagnostics/coded-error';
 import type { BuildOutcome, BuildRequest, CacheSource } from '../engine/contract';
+import { describeIndex } from '../engine/embedded/image-index';
 import type { Conversion } from '../llb/conversion';
 import type { Descriptor } from '../oci/descriptor';
+import type { Digest } from '../oci/digest';
 import { parseManifest } from '../oci/manifest';
+import { isManifest } from '../oci/media-types';
+import type { Platform } from '../oci/platform';
 import { formatReference, withTag, type Reference } from '../oci/reference';
 import { assembleImage, findLayers } from './assemble-image';
 import type { StageRefReport, StageRefSettings } from './contract';
-import type { FoundImage } from './find-image';
 import { findRef, type RefPlace } from './find-ref';
-import { placeImage } from './place-image';
+import { placeImage, type ImagePart, type PlaceableImage } from './place-image';
 import type { ProbeSession, ProbeSettings } from './probe-session';
+
+/** The image of one platform in the cache. */
+export interface CachedImage extends ImagePart {
+  readonly kind: 'found';
+  /** Whether it was put together just now. */
+  readonly isAssembled: boolean;
+  readonly config?: { readonly digest: Digest };
+}
+
+export type ProbedImage = CachedImage | { readonly kind: 'missing' | 'broken' | 'unsigned' };
 
 /** An image that was served, or what was found instead. */
 export type Served =
@@ -19,12 +32,10 @@ export type Served =
       readonly kind: 'served';
       readonly how: NonNullable<StageRefReport['served']>;
       readonly outcome: Pick<BuildOutcome, 'image' | 'config'>;
-      /** Where in the cache it is, if it is there. */
-      readonly reference?: Reference;
     }
-  | { readonly kind: 'missing' | 'broken' | 'unsigned' };
+  | { readonly kind: 'missing' | 'broken' };
 
-/** Serves a build's image out of the cache, without a builder. */
+/** Serves a build's image out of the cache, without a builder: that of one platform, or an index over those of several. */
 export class ImageProbe {
   /** What the tags of the build point at, asked once. */
   #tags: Promise<ReadonlyMap<string, Descriptor | undefined>> | undefined;
@@ -38,9 +49,11 @@ export class ImageProbe {
 
   /** Whether an image is all that the build is to give, and may come from a cache. */
   get isPossible(): boolean {
-    const { outputs, noCache, platforms } = this.#request;
+    const { attestations = [], outputs, noCache, platforms } = this.#request;
     const isCached = noCache === false || (Array.isArray(noCache) && noCache.length === 0);
-    return isCached && platforms.length <= 1 && outputs.every(({ type }) => type === 'image');
+    // Attestations of several platforms stand in their index, which the images of the platforms know nothing of.
+    const isWhole = platforms.length <= 1 || attestations.length === 0;
+    return isCached && isWhole && outputs.every(({ type }) => type === 'image');
   }
 
   get #request(): BuildRequest {
@@ -58,79 +71,95 @@ export class ImageProbe {
     return withTag(this.settings.writes ?? this.settings.reads[0], tag);
   }
 
-  /**
-   * Serves the image that the cache has under a tag. One request for it and one for each tag of the build, at
-   * the same time, and no more where the tags point at it already. A dry run only looks.
-   */
-  async serve(tag: string): Promise<Served> {
+  /** Looks for an image by one request, and at the same time asks what the tags of the build point at, by one for each. */
+  async find(tag: string): Promise<ProbedImage> {
     const { signatures, verify } = this.settings;
-    const [found, known] = await Promise.all([
+    const [found] = await Promise.all([
       findRef(this.places, tag, { verify, signatures, ...this.call }),
       this.#knownTags(),
     ]);
     if (found.kind !== 'found') return found;
-    return this.#complete(async () => {
-      const reference = withTag(found.place.reference, tag);
-      const moved = await this.#place(found, known, { store: found.place.store, reference });
-      return { how: moved ? 'tagged' : 'in-place', outcome: outcomeOf(found), reference };
+    const { descriptor, place, stored } = found;
+    const manifest = stored && parseManifest(stored.bytes, descriptor.mediaType);
+    return {
+      kind: 'found',
+      isAssembled: false,
+      descriptor,
+      from: place.store,
+      fromReference: withTag(place.reference, tag),
+      ...(stored && { bytes: stored.bytes }),
+      ...(manifest?.kind === 'manifest' && { config: { digest: manifest.config.digest } }),
+    };
+  }
+
+  /** Points the tags of the build at the images. No request where they point there already. A dry run only looks. */
+  async serve(images: readonly { readonly platform: Platform; readonly image: CachedImage }[]): Promise<Served> {
+    const placeable = this.#placeable(images);
+    if (!placeable) return { kind: 'missing' };
+    return this.#unlessBroken(async () => {
+      const known = await this.#knownTags();
+      const isMoved =
+        !this.settings.dryRun &&
+        (await placeImage(placeable, this.#wanted, {
+          ...this.call,
+          repository: (reference) => this.session.registries.repository(reference),
+          known,
+        }));
+      const isAssembled = images.some(({ image }) => image.isAssembled);
+      const [only] = images;
+      const config = images.length === 1 ? only?.image.config : undefined;
+      return {
+        kind: 'served',
+        how: isAssembled ? 'assembled' : isMoved ? 'tagged' : 'in-place',
+        outcome: { image: placeable.descriptor, ...(config && { config }) },
+      };
     });
   }
 
-  /** Serves the image of layers that the caches have, and puts it under the tag for the next time. */
-  async assemble(conversion: Conversion, caches: readonly CacheSource[], tag: string): Promise<Served> {
+  /** Puts an image together from layers that the caches have, and puts it under the tag for the next time. */
+  assemble(conversion: Conversion, caches: readonly CacheSource[], tag: string): Promise<ProbedImage> {
     const { session, settings } = this;
     const { verify, now, writes, signatures } = settings;
-    return this.#complete(async () => {
+    return this.#unlessBroken(async (): Promise<ProbedImage> => {
       const store = (source: CacheSource): ContentStore => session.storeOf(source);
       const remote = await findLayers(conversion, caches, { ...this.call, worker: session.worker, store, verify, now });
-      if (!remote || settings.dryRun) return undefined;
-      const options = { ...this.call, request: this.#request, now };
       // Without the right to write refs, the image is put together where it is to go.
-      const reference = writes ?? this.#wanted[0];
-      if (!reference) return undefined;
-      const target = session.registries.repository(reference);
-      const image = await assembleImage(conversion, remote, {
-        ...options,
-        store: target,
-        tag: writes && tag,
-      });
-      if (!image) return undefined;
-      const { manifest, config } = image;
-      const found: FoundImage = { kind: 'found', descriptor: manifest };
-      if (writes) await signatures?.sign(target, tag, manifest.digest, this.call);
-      await this.#place(found, await this.#knownTags(), { store: target, reference });
-      const outcome = { image: manifest, config: { digest: config.digest } };
-      return { how: 'assembled', outcome, ...(writes && { reference: withTag(writes, tag) }) };
+      const home = writes ?? this.#wanted[0];
+      if (!remote || settings.dryRun || !home) return { kind: 'missing' };
+      const from = session.registries.repository(home);
+      const options = { ...this.call, request: this.#request, store: from, tag: writes && tag, now };
+      const image = await assembleImage(conversion, remote, options);
+      if (!image) return { kind: 'missing' };
+      const { config, manifest: descriptor } = image;
+      if (writes) await signatures?.sign(from, tag, descriptor.digest, this.call);
+      const fromReference = writes ? withTag(writes, tag) : home;
+      return { kind: 'found', isAssembled: true, descriptor, from, fromReference, config: { digest: config.digest } };
     });
   }
 
-  async #complete(
-    task: () => Promise<Omit<Extract<Served, { readonly kind: 'served' }>, 'kind'> | undefined>,
-  ): Promise<Served> {
+  /** Undefined where what was found is nothing that an index can name. */
+  #placeable(images: Parameters<ImageProbe['serve']>[0]): PlaceableImage | undefined {
+    const parts = images.map(({ image }) => image);
+    const [only] = parts;
+    if (!only) return undefined;
+    if (parts.length === 1) {
+      return { descriptor: only.descriptor, parts, ...(only.bytes && { bytes: only.bytes }) };
+    }
+    if (!parts.every(({ descriptor }) => isManifest(descriptor.mediaType))) return undefined;
+    const output = this.#request.outputs.find(({ type }) => type === 'image');
+    const ociMediaTypes = output?.type === 'image' ? output.ociMediaTypes : true;
+    const manifests = images.map(({ image, platform }) => ({ platform, manifest: image.descriptor }));
+    return { ...describeIndex(manifests, { ociMediaTypes }), parts };
+  }
+
+  async #unlessBroken<T>(task: () => Promise<T>): Promise<T | { readonly kind: 'broken' }> {
     try {
-      const served = await task();
-      return served ? { kind: 'served', ...served } : { kind: 'missing' };
+      return await task();
     } catch (error) {
       this.call.signal?.throwIfAborted();
       if (isCodedError(error, 'BLOB_MISSING', 'BLOB_CORRUPT', 'CACHED_LAYER_MISSING')) return { kind: 'broken' };
       throw error;
     }
-  }
-
-  #place(
-    found: Extract<FoundImage, { readonly kind: 'found' }>,
-    known: ReadonlyMap<string, Descriptor | undefined>,
-    from: RefPlace,
-  ): Promise<boolean> {
-    if (this.settings.dryRun) return Promise.resolve(false);
-    return placeImage(found.descriptor, this.#wanted, {
-      ...this.call,
-      from: from.store,
-      fromReference: from.reference,
-      repository: (reference) => this.session.registries.repository(reference),
-      known,
-      ...(found.stored && { stored: found.stored }),
-    });
   }
 
   #knownTags(): Promise<ReadonlyMap<string, Descriptor | undefined>> {
@@ -142,15 +171,4 @@ export class ImageProbe {
     ).then((entries) => new Map(entries));
     return this.#tags;
   }
-}
-
-function outcomeOf({
-  descriptor,
-  stored,
-}: Extract<FoundImage, { readonly kind: 'found' }>): Pick<BuildOutcome, 'image' | 'config'> {
-  const manifest = stored && parseManifest(stored.bytes, stored.descriptor.mediaType);
-  return {
-    image: descriptor,
-    ...(manifest?.kind === 'manifest' && { config: { digest: manifest.config.digest } }),
-  };
 }

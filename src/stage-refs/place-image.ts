@@ -1,4 +1,4 @@
-import type { CallOptions, ContentStore, StoredManifest } from '../content/contract';
+import type { CallOptions, ContentStore } from '../content/contract';
 import { copyGraph } from '../content/copy';
 import '../content/content-errors';
 import { CodedError } from '../diagnostics/coded-error';
@@ -6,52 +6,70 @@ import type { Descriptor } from '../oci/descriptor';
 import type { Reference } from '../oci/reference';
 import { formatReference } from '../oci/reference';
 
-export interface PlaceImageOptions extends CallOptions {
-  /** Where the image is: the cache repository. */
+/** An image in a repository of the cache. */
+export interface ImagePart {
+  readonly descriptor: Descriptor;
   readonly from: ContentStore;
   readonly fromReference: Reference;
+  /** Of its manifest, if that was read. */
+  readonly bytes?: Buffer;
+}
+
+/** What tags are to point at: an image, or the index over images that lie in the cache one by one. */
+export interface PlaceableImage {
+  readonly descriptor: Descriptor;
+  readonly parts: readonly ImagePart[];
+  /** Of the manifest or index; may be left out for an image, which has it in the cache. */
+  readonly bytes?: Buffer;
+}
+
+export interface PlaceImageOptions extends CallOptions {
   readonly repository: (reference: Reference) => ContentStore;
   /** What the tags point at as far as it is known, by formatted reference. */
   readonly known: ReadonlyMap<string, Descriptor | undefined>;
-  /** The image's manifest, if it was read. */
-  readonly stored?: StoredManifest;
 }
 
 /**
- * Points tags at an image that a repository has: nothing for tags that do already, one request where the tag's repository
+ * Points tags at an image that the cache has: nothing for tags that do already, one request where the tag's repository
  * has the image, else its blobs are mounted, or copied if they lie in another registry.
  *
  * @returns whether any tag had to be moved.
  * @throws CodedError `BLOB_MISSING` if the image turns out to be incomplete.
  */
 export async function placeImage(
-  image: Descriptor,
+  image: PlaceableImage,
   tags: readonly Reference[],
   options: PlaceImageOptions,
 ): Promise<boolean> {
   const call = options.signal ? { signal: options.signal } : {};
-  const open = tags.filter((tag) => options.known.get(formatReference(tag))?.digest !== image.digest);
+  const { digest, mediaType } = image.descriptor;
+  const open = tags.filter((tag) => options.known.get(formatReference(tag))?.digest !== digest);
   const repositories = new Map(open.map((tag) => [`${tag.host}/${tag.repository}`, tag]));
   for (const [name, first] of repositories) {
     const store = options.repository(first);
-    if (name !== options.from.name && !(await store.resolve(image.digest, call))) {
-      const isSameHost = first.host === options.fromReference.host;
-      await copyGraph({ source: options.from, target: store }, image.digest, {
-        ...call,
-        ...(isSameHost && { mountFrom: () => options.fromReference.repository }),
-      });
+    const missing = image.parts.filter(({ from }) => from.name !== name);
+    if (missing.length > 0 && !(await store.resolve(digest, call))) {
+      for (const { descriptor, from, fromReference } of missing) {
+        await copyGraph({ source: from, target: store }, descriptor.digest, {
+          ...call,
+          ...(first.host === fromReference.host && { mountFrom: () => fromReference.repository }),
+        });
+      }
     }
     for (const tag of open.filter(({ host, repository }) => `${host}/${repository}` === name)) {
-      const { bytes, descriptor } = options.stored ?? (await readManifest(options.from, image, call));
-      await store.putManifest({ mediaType: descriptor.mediaType, bytes }, { ...call, tag: tag.tag ?? 'latest' });
+      const bytes = await bytesOf(image, call);
+      await store.putManifest({ mediaType, bytes }, { ...call, tag: tag.tag ?? 'latest' });
     }
   }
   return open.length > 0;
 }
 
-async function readManifest(store: ContentStore, image: Descriptor, call: CallOptions): Promise<StoredManifest> {
-  const stored = await store.getManifest(image.digest, call);
-  if (stored) return stored;
-  const message = `${store.name} has lost the manifest ${image.digest}`;
-  throw new CodedError('BLOB_MISSING', message, { store: store.name, digest: image.digest });
+async function bytesOf({ bytes, descriptor, parts }: PlaceableImage, call: CallOptions): Promise<Buffer> {
+  if (bytes !== undefined) return bytes;
+  const { digest } = descriptor;
+  const store = parts.find((part) => part.descriptor.digest === digest)?.from;
+  const stored = await store?.getManifest(digest, call);
+  if (stored) return stored.bytes;
+  const name = store?.name ?? 'the cache';
+  throw new CodedError('BLOB_MISSING', `${name} has lost the manifest ${digest}`, { store: name, digest });
 }

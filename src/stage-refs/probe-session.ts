@@ -15,6 +15,7 @@ import { RegistryStores } from '../engine/embedded/registry-stores';
 import { stateLayout } from '../engine/embedded/state-layout';
 import type { Conversion } from '../llb/conversion';
 import type { Digest } from '../oci/digest';
+import type { Platform } from '../oci/platform';
 import { formatReference, type Reference } from '../oci/reference';
 import { ProbeWorker } from './probe-worker';
 import { VertexKeys } from './vertex-keys';
@@ -30,6 +31,8 @@ export interface ProbeSettings {
 
 /** What finding out about one build takes: its checked input, connections to registries, and keys. */
 export class ProbeSession implements AsyncDisposable {
+  readonly #bases = new Map<string, Promise<Digest>>();
+
   private constructor(
     readonly request: BuildRequest,
     readonly input: BuildInput,
@@ -70,9 +73,16 @@ export class ProbeSession implements AsyncDisposable {
       : new DirectoryStore(source.directory);
   }
 
-  /** What a base image's reference stands for now; asks nobody where it names a digest. */
-  async resolveBase(reference: Reference, options: CallOptions): Promise<Digest> {
-    if (reference.digest !== undefined) return reference.digest;
+  /** What a base image's reference stands for now, asked once; asks nobody where it names a digest. */
+  resolveBase(reference: Reference, options: CallOptions): Promise<Digest> {
+    if (reference.digest !== undefined) return Promise.resolve(reference.digest);
+    const name = formatReference(reference);
+    const asked = this.#bases.get(name) ?? this.#askForBase(reference, options);
+    this.#bases.set(name, asked);
+    return asked;
+  }
+
+  async #askForBase(reference: Reference, options: CallOptions): Promise<Digest> {
     const store = layoutStore(this.input, reference) ?? this.registries.repository(reference);
     const found = await store.resolve(reference.tag ?? 'latest', options);
     if (found) return found.digest;
@@ -82,11 +92,12 @@ export class ProbeSession implements AsyncDisposable {
     });
   }
 
-  /** The real graph, base images read. Fails like the build would. */
-  async convert(options: CallOptions): Promise<Conversion> {
+  /** The real graph of a platform, base images read. Fails like the build would. */
+  async convert(platform: Platform, options: CallOptions): Promise<Conversion> {
     const conversion = await convertBuild(this.request, this.input, {
       ...options,
-      resolveImage: (reference, platform, call) => this.images.resolve(reference, platform, call),
+      platform,
+      resolveImage: (reference, wanted, call) => this.images.resolve(reference, wanted, call),
     });
     failOnErrors(conversion.diagnostics);
     return conversion;

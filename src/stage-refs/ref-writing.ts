@@ -3,7 +3,7 @@ import type { BuildOutcome, CacheSource, StageCache, StoredCacheTarget } from '.
 import type { Digest } from '../oci/digest';
 import { formatReference, withDigest, withTag, type Reference } from '../oci/reference';
 import type { StageRefSettings } from './contract';
-import type { PlannedStage } from './plan-stages';
+import type { PlatformPlan } from './platform-plan';
 import { writtenAtAnnotation } from './written-at';
 
 /** What a build writes into the cache, all of it into one repository, and the signatures of that. */
@@ -18,12 +18,18 @@ export class RefWriting {
   ) {}
 
   /** Stages to write. One that another repository has is written here only if it proves to have lost something. */
-  stageCaches(stages: readonly PlannedStage[]): readonly StageCache[] {
-    return stages.flatMap(({ reference, stage, state }): StageCache[] => {
-      if (state === 'unneeded') return [];
-      const target = this.#target(reference.tag ?? '');
-      return [{ stage: stage.index, target, state: state === 'present' ? 'exists' : state }];
-    });
+  stageCaches(plans: readonly Pick<PlatformPlan, 'platform' | 'stages'>[]): readonly StageCache[] {
+    // What is made on the machine's own platform is the same for all others.
+    const caches = new Map<string, StageCache>();
+    for (const { platform, stages } of plans) {
+      for (const { reference, stage, state } of stages) {
+        const { tag = '' } = reference;
+        if (state === 'unneeded' || caches.has(tag)) continue;
+        const target = this.#target(tag);
+        caches.set(tag, { stage: stage.index, platform, target, state: state === 'present' ? 'exists' : state });
+      }
+    }
+    return [...caches.values()];
   }
 
   /** The cache of the branch. */
@@ -36,14 +42,14 @@ export class RefWriting {
    * Signs what was written, by the digests that this build knows: what stands under a tag by now may be someone else's.
    * A manifest that someone else put first is not there, and remains theirs to sign.
    */
-  async sign(outcome: BuildOutcome, image: Reference | undefined, call: CallOptions): Promise<void> {
+  async sign(outcome: BuildOutcome, call: CallOptions): Promise<void> {
     const { ignoreError, signatures } = this.settings;
     if (!signatures) return;
     const refs = outcome.cacheExports.flatMap(({ location, manifest }): (readonly [string, Digest])[] => {
       const tag = this.#written.get(location);
       return tag === undefined || manifest === undefined ? [] : [[tag, manifest.digest]];
     });
-    if (image?.tag !== undefined && outcome.image) refs.push([image.tag, outcome.image.digest]);
+    for (const { reference, manifest } of outcome.imageRefs ?? []) refs.push([reference.tag ?? '', manifest.digest]);
     try {
       await Promise.all(refs.map(([tag, digest]) => signatures.sign(this.store, tag, digest, call)));
     } catch (error) {
@@ -78,4 +84,13 @@ export function sourceOf(reference: Reference, digest?: Digest): CacheSource {
     insecure: false,
     location: formatReference(reference),
   };
+}
+
+/** As {@link sourceOf}. What was signed is one manifest, whatever its tag points at by the time it is read. */
+export function pinnedSource(
+  reference: Reference,
+  digest: Digest | undefined,
+  { signatures }: Pick<StageRefSettings, 'signatures'>,
+): CacheSource {
+  return sourceOf(reference, signatures ? digest : undefined);
 }

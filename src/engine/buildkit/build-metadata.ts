@@ -2,18 +2,22 @@ import { readFile } from 'node:fs/promises';
 import type { Descriptor } from '../../oci/descriptor';
 import { isDigest } from '../../oci/digest';
 import { mediaTypes } from '../../oci/media-types';
-import type { BuildOutcome } from '../contract';
-import { mainTargetName } from './solve-target';
+import type { BuildOutcome, BuildRequest } from '../contract';
+import { imageRefTargetName, mainTargetName } from './solve-target';
 
-type Metadata = Readonly<Record<string, unknown>>;
+export type Metadata = Readonly<Record<string, unknown>>;
 
 /** What buildx or buildctl wrote of a build; nothing if it wrote nothing. A bake has an object for each target. */
-export async function readBuildMetadata(path: string): Promise<Metadata> {
+export async function readMetadata(path: string): Promise<Metadata> {
   const text = await readFile(path, 'utf8').catch((error: unknown) => {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return '{}';
     throw error;
   });
-  const value = JSON.parse(text === '' ? '{}' : text) as Metadata;
+  return JSON.parse(text === '' ? '{}' : text) as Metadata;
+}
+
+/** What of it is about the image that was asked for. */
+export function mainMetadata(value: Metadata): Metadata {
   const main = value[mainTargetName];
   if (typeof main !== 'object' || main === null) return withCacheManifest(value);
   const shared = Object.entries(value).filter(([key]) => key.startsWith('buildx.'));
@@ -37,6 +41,15 @@ export function imageOf(metadata: Metadata): Pick<BuildOutcome, 'image' | 'confi
     image: { mediaType, digest, size },
     ...(isDigest(config) && { config: { digest: config } }),
   };
+}
+
+/** What was pushed as names of the images in the cache. */
+export function imageRefsOf(value: Metadata, request: BuildRequest): NonNullable<BuildOutcome['imageRefs']> {
+  return (request.imageRefs ?? []).flatMap(({ platform, reference }) => {
+    const target = value[imageRefTargetName(platform, request)];
+    const { image } = typeof target === 'object' && target !== null ? imageOf(target as Metadata) : {};
+    return image ? [{ reference, manifest: image }] : [];
+  });
 }
 
 /** The manifest of the exported cache, where BuildKit tells it. */

@@ -160,6 +160,40 @@ test('stages with caches of their own are targets of the same bake', async (t) =
   assert.deepEqual(targets['nxrc-stage-1']['output'], ['type=cacheonly']);
 });
 
+test('each platform has targets of its own, and what their names point at is told', async (t) => {
+  const digest = `sha256:${'1'.repeat(64)}`;
+  const pushed = { mediaType: 'application/vnd.oci.image.manifest.v1+json', digest, size: 5 };
+  const metadata = {
+    'nxrc-image': { 'containerimage.digest': `sha256:${'2'.repeat(64)}` },
+    'nxrc-ref-linux-arm64': { 'containerimage.digest': digest, 'containerimage.descriptor': pushed },
+  };
+  const bake: FakeRule = { args: ['buildx', 'bake'], metadata };
+  const docker = await fake(t, [...builderRules('docker-container'), bake]);
+  const [target] = cacheTo;
+  assert.ok(target?.destination.type === 'registry');
+  const stored = { ...target, destination: target.destination };
+  const arm64 = { os: 'linux', architecture: 'arm64' };
+  const platforms = [{ os: 'linux', architecture: 'amd64' }, arm64];
+  const stageCaches = platforms.map((platform) => ({ stage: 1, platform, target: stored, state: 'missing' as const }));
+  const reference = parseReference('r.test/acme/cache:app-1-image');
+  const imageRefs = [{ reference, platform: arm64, state: 'missing' as const }];
+  const request = { ...base, platforms, stageCaches, imageRefs };
+  const outcome = await new BuildKitEngine({ env: docker.env }).build(request, sink());
+  const { group, target: targets } = JSON.parse((await docker.calls()).at(-1)?.definition ?? '') as BakeFile;
+  assert.deepEqual(group.default.targets, [
+    'nxrc-image',
+    'nxrc-stage-1-linux-amd64',
+    'nxrc-stage-1-linux-arm64',
+    'nxrc-ref-linux-arm64',
+  ]);
+  assert.deepEqual(
+    group.default.targets.map((name) => targets[name]?.['platforms']),
+    [['linux/amd64', 'linux/arm64'], ['linux/amd64'], ['linux/arm64'], ['linux/arm64']],
+  );
+  assert.deepEqual(targets['nxrc-ref-linux-arm64']?.['tags'], ['r.test/acme/cache:app-1-image']);
+  assert.deepEqual(outcome.imageRefs, [{ reference, manifest: pushed }]);
+});
+
 test('what bake has no word for goes through buildx build', async (t) => {
   const docker = await fake(t, [...builderRules('docker-container'), { args: ['buildx', 'build'] }]);
   await new BuildKitEngine({ env: docker.env }).build({ ...base, cgroupParent: 'group' }, sink());

@@ -6,7 +6,7 @@ import type { BuildOutcome, BuildRequest, Engine, EngineOptions } from '../contr
 import { bakeArguments, bakeDefinition, needsBuildCommand } from './bake-command';
 import { buildArguments } from './build-command';
 import { buildctlArguments } from './buildctl-command';
-import { cacheManifestOf, imageOf, readBuildMetadata } from './build-metadata';
+import { cacheManifestOf, imageOf, imageRefsOf, mainMetadata, readMetadata } from './build-metadata';
 import { checkBuilder } from './check-builder';
 import { failureOf } from './failure';
 import { findBuilder, type FoundBuilder } from './find-builder';
@@ -77,7 +77,8 @@ export class BuildKitEngine implements Engine {
       throw new CodedError('BUILDKIT_UNAVAILABLE', `cannot start ${command}`, { builder: this.settings.builder });
     }
     if (result.exitCode !== 0) throw failureOf({ request, log, messages, exitCode: result.exitCode });
-    const metadata = await readBuildMetadata(metadataFile);
+    const written = await readMetadata(metadataFile);
+    const metadata = mainMetadata(written);
     const exports = cacheExportReports(request, log.vertices);
     for (const { location, error } of exports) {
       if (error === undefined) continue;
@@ -86,6 +87,7 @@ export class BuildKitEngine implements Engine {
     const manifest = cacheManifestOf(metadata);
     return {
       ...imageOf(metadata),
+      imageRefs: imageRefsOf(written, request),
       steps: stepReports(log.vertices),
       cacheExports: manifest && exports.length === 1 ? exports.map((report) => ({ ...report, manifest })) : exports,
       warnings: log.warnings,

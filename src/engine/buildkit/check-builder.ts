@@ -26,7 +26,7 @@ function neededOfDriver({ cacheTo, stageCaches = [], platforms, outputs, attesta
 }
 
 function withBuildx(request: BuildRequest): readonly Diagnostic[] {
-  const stages = (request.stageCaches ?? []).length > 0 || request.imageRef !== undefined;
+  const stages = (request.stageCaches ?? []).length > 0 || (request.imageRefs ?? []).length > 0;
   if (!stages || request.cgroupParent === undefined) return [];
   return [unsupported('cgroupParent', 'bake, which exports caches of stages, has no cgroup-parent')];
 }
@@ -36,7 +36,7 @@ function withoutBuildx(request: BuildRequest): readonly Diagnostic[] {
   if (request.outputs.some(({ type }) => type === 'docker-load')) {
     found.push(unsupported('load', 'buildctl cannot load images into docker'));
   }
-  if ((request.stageCaches ?? []).length > 0 || request.imageRef !== undefined) {
+  if ((request.stageCaches ?? []).length > 0 || (request.imageRefs ?? []).length > 0) {
     found.push(unsupported('cache', 'buildctl cannot export caches of stages'));
   }
   return found;

@@ -1,5 +1,5 @@
 import { unreachable } from '../../diagnostics/unreachable';
-import { formatPlatform } from '../../oci/platform';
+import { formatPlatform, type Platform } from '../../oci/platform';
 import { formatReference } from '../../oci/reference';
 import type { BuildContext, BuildRequest, ImageOutput } from '../contract';
 import {
@@ -60,26 +60,41 @@ export function solveTargets(request: BuildRequest, options: SolveTargetOptions)
   const aside = { tags: [], annotations: {}, attestations: [], cacheTo: [] };
   const stages = (request.stageCaches ?? [])
     .filter(({ state }) => state !== 'exists')
-    .map(({ stage, target }): SolveTarget => ({
+    .map(({ stage, platform, target }): SolveTarget => ({
       ...main,
       ...aside,
-      name: `${targetPrefix}stage-${stage}`,
+      ...forPlatform(platform, request),
+      name: `${targetPrefix}stage-${stage}${suffixOf(platform, request)}`,
       target: String(stage),
       cacheTo: [cacheTargetText(target)],
       outputs: ['type=cacheonly'],
     }));
-  const { imageRef } = request;
-  if (imageRef === undefined) return [main, ...stages];
   const first = request.outputs.find((output) => output.type === 'image');
   const pushed: ImageOutput = { ...(first ?? { type: 'image', ociMediaTypes: true }), push: true };
-  const ref: SolveTarget = {
+  const refs = (request.imageRefs ?? []).map(({ platform, reference }): SolveTarget => ({
     ...main,
-    name: `${targetPrefix}ref`,
-    tags: [formatReference(imageRef.reference)],
+    ...forPlatform(platform, request),
+    name: imageRefTargetName(platform, request),
+    tags: [formatReference(reference)],
     cacheTo: [],
     outputs: [outputText(pushed, outputOptions(request, options))],
-  };
-  return [main, ...stages, ref];
+  }));
+  return [main, ...stages, ...refs];
+}
+
+/** Name of the target that pushes a name of the image in the cache. */
+export function imageRefTargetName(platform: Platform | undefined, request: BuildRequest): string {
+  return `${targetPrefix}ref${suffixOf(platform, request)}`;
+}
+
+/** What is about one platform of several is solved for that one alone. */
+function forPlatform(platform: Platform | undefined, { platforms }: BuildRequest): Pick<SolveTarget, 'platforms'> {
+  const one = platform ?? platforms[0];
+  return { platforms: one === undefined ? [] : [formatPlatform(one)] };
+}
+
+function suffixOf(platform: Platform | undefined, { platforms }: BuildRequest): string {
+  return platform === undefined || platforms.length < 2 ? '' : `-${formatPlatform(platform).replaceAll('/', '-')}`;
 }
 
 function mainTarget(request: BuildRequest, options: SolveTargetOptions): SolveTarget {

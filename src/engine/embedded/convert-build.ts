@@ -1,6 +1,6 @@
 import { convertDockerfile } from '../../llb/convert';
 import type { Conversion, ConvertOptions, ConvertRequest } from '../../llb/conversion';
-import { hostPlatform, type Platform } from '../../oci/platform';
+import { hostPlatform, isSamePlatform, type Platform } from '../../oci/platform';
 import type { BuildRequest } from '../contract';
 import type { BuildInput } from './build-input';
 
@@ -12,6 +12,15 @@ export function targetPlatform(request: BuildRequest): Platform {
 /** The platforms that a request is built for; this machine's where it names none. */
 export function targetPlatforms(request: BuildRequest): readonly Platform[] {
   return request.platforms.length > 0 ? request.platforms : [buildPlatform()];
+}
+
+/** Whether a part of a request is about one of its platforms. */
+export function isForPlatform(
+  part: { readonly platform?: Platform },
+  platform: Platform,
+  request: BuildRequest,
+): boolean {
+  return isSamePlatform(part.platform ?? targetPlatform(request), platform);
 }
 
 /**

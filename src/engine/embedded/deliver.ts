@@ -15,6 +15,7 @@ import type { Remote, SolverResult } from '../../solver/contract';
 import type { SolveOutcome } from '../../solver/solve';
 import type { BuildOutcome, BuildRequest, CacheSource } from '../contract';
 import { exportToTarget } from './cache-exports';
+import { isForPlatform } from './convert-build';
 import { finishedConfig } from './finished-config';
 import { addInlineCache } from './inline-export';
 import { pushImageRef, writeOutputs } from './outputs';
@@ -36,8 +37,6 @@ export interface PlatformBuild {
 
 export interface Delivery extends CallOptions {
   readonly request: BuildRequest;
-  /** Of the first platform. */
-  readonly conversion: Conversion;
   readonly builds: readonly PlatformBuild[];
   readonly solved: SolveOutcome<SolverResult>;
   readonly worker: EmbeddedWorker;
@@ -54,12 +53,14 @@ export interface Delivery extends CallOptions {
 const defaultCompression: CompressionOptions = { type: 'gzip' };
 
 /** Sends what was built where it belongs: the image through its outputs and the cache to its targets, all at once. */
-export async function deliver(delivery: Delivery): Promise<Pick<BuildOutcome, 'image' | 'config' | 'cacheExports'>> {
-  const { request, conversion, solved, state, worker } = delivery;
+export async function deliver(
+  delivery: Delivery,
+): Promise<Pick<BuildOutcome, 'image' | 'config' | 'cacheExports' | 'imageRefs'>> {
+  const { request, builds, solved, state, worker } = delivery;
   const layers = new CompressedLayers({ directory: state.blobs, compress: createCompressor });
-  const reproducible = conversion.sourceDateEpoch !== undefined;
+  const reproducible = builds.some(({ conversion }) => conversion.sourceDateEpoch !== undefined);
   const images = await Promise.all(
-    delivery.builds.map(async (build): Promise<PlatformImage> => {
+    builds.map(async (build): Promise<PlatformImage> => {
       const snapshot = build.result === undefined ? LayeredSnapshot.scratch() : asSnapshot(build.result);
       return {
         platform: build.platform,
@@ -94,9 +95,13 @@ export async function deliver(delivery: Delivery): Promise<Pick<BuildOutcome, 'i
     ),
   );
   if (stages.status === 'rejected') throw stages.reason as Error;
-  const [image] = images;
-  if (request.imageRef && image) await pushImageRef(image, request.imageRef, delivery);
-  return { ...written, cacheExports: [...cacheExports, ...stages.value] };
+  const imageRefs: NonNullable<BuildOutcome['imageRefs']>[number][] = [];
+  for (const imageRef of request.imageRefs ?? []) {
+    const image = images.find(({ platform }) => isForPlatform(imageRef, platform, request));
+    const manifest = image && (await pushImageRef(image, imageRef, delivery));
+    if (manifest) imageRefs.push({ reference: imageRef.reference, manifest });
+  }
+  return { ...written, imageRefs, cacheExports: [...cacheExports, ...stages.value] };
 }
 
 async function imageConfig(delivery: Delivery, build: PlatformBuild, snapshot: Snapshot): Promise<ImageConfig> {

@@ -25,7 +25,7 @@ import { inVertex } from './progress-vertex';
 import { RegistryStores } from './registry-stores';
 import { SecretValues } from './secrets';
 import { SshAgents } from './ssh';
-import { cachedStages } from './stage-caches';
+import { cachedStages, type PlatformConversion } from './stage-caches';
 import { stateLayout } from './state-layout';
 import { stepReports } from './step-reports';
 import { EmbeddedWorker } from './worker';
@@ -58,11 +58,6 @@ export class EmbeddedEngine implements Engine {
       await build.dispose();
     }
   }
-}
-
-interface PlatformConversion {
-  readonly platform: Platform;
-  readonly conversion: Conversion;
 }
 
 type Conversions = readonly [PlatformConversion, ...PlatformConversion[]];
@@ -142,7 +137,6 @@ class EmbeddedBuild {
     const delivered = await deliver({
       ...this.#call,
       request,
-      conversion,
       builds: platformBuilds(conversions, solved),
       solved,
       worker,
@@ -204,7 +198,6 @@ class EmbeddedBuild {
     worker: EmbeddedWorker,
     sources: readonly RecordSource[],
   ): Promise<SolveOutcome<SolverResult>> {
-    const [{ conversion }] = conversions;
     const roots = conversions.flatMap((each) => each.conversion.root ?? []);
     if (roots.length === 0) return Promise.resolve({ results: [], records: [], observed: [], steps: [] });
     return solve(roots, {
@@ -213,7 +206,7 @@ class EmbeddedBuild {
       sources,
       progress: this.#progress,
       now: this.settings.now,
-      observed: cachedStages(this.request, conversion).flatMap(({ edge }) => edge ?? []),
+      observed: cachedStages(this.request, conversions).map(({ edge }) => edge),
       ...(this.settings.linkEquivalents !== undefined && { linkEquivalents: this.settings.linkEquivalents }),
     });
   }

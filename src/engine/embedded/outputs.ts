@@ -16,7 +16,7 @@ import type { ImageConfig } from '../../oci/image-config';
 import { formatReference, type Reference } from '../../oci/reference';
 import type { VertexEvent } from '../../progress/event';
 import type { Remote } from '../../solver/contract';
-import type { BuildOutcome, BuildRequest, ImageOutput } from '../contract';
+import type { BuildOutcome, ImageOutput, ImageRef } from '../contract';
 import type { Delivery } from './deliver';
 import { writePlatformOutput, type PlatformImage } from './platform-outputs';
 import { inVertex } from './progress-vertex';
@@ -104,7 +104,10 @@ async function pushImage(
           tags,
           vertex,
           delivery,
-          mountFrom: sharedRepository(first, [delivery.request.imageRef?.reference]),
+          mountFrom: sharedRepository(
+            first,
+            (delivery.request.imageRefs ?? []).map(({ reference }) => reference),
+          ),
         }),
       ),
     ),
@@ -112,28 +115,40 @@ async function pushImage(
   return written[0];
 }
 
-type ImageRef = NonNullable<BuildRequest['imageRef']>;
-
-/** Gives the image its name in the cache repository, in the form in which it goes out. */
-export async function pushImageRef(image: BuiltImage, imageRef: ImageRef, delivery: Delivery): Promise<void> {
+/**
+ * Gives the image its name in the cache repository, in the form in which it goes out. Gives the image's manifest, also
+ * where another one has the name already; undefined where it failed or there is no image.
+ */
+export async function pushImageRef(
+  image: BuiltImage,
+  imageRef: ImageRef,
+  delivery: Delivery,
+): Promise<Descriptor | undefined> {
   try {
-    await writeImageRef(image, imageRef, delivery);
+    return await writeImageRef(image, imageRef, delivery);
   } catch (error) {
     delivery.signal?.throwIfAborted();
     if (imageRef.ignoreError !== true) throw error;
     const reason = error instanceof Error ? error.message : String(error);
     const message = `image ${formatReference(imageRef.reference)}: ${reason}`;
     delivery.progress({ kind: 'warning', code: 'CACHE_EXPORT_FAILED', message });
+    return undefined;
   }
 }
 
-async function writeImageRef(image: BuiltImage, { reference, state }: ImageRef, delivery: Delivery): Promise<void> {
+async function writeImageRef(
+  image: BuiltImage,
+  { reference, state }: ImageRef,
+  delivery: Delivery,
+): Promise<Descriptor | undefined> {
   const output = delivery.request.outputs.find((each) => each.type === 'image');
-  if (output?.type !== 'image') return;
+  if (output?.type !== 'image') return undefined;
   const store = delivery.registries.repository(reference);
-  if (state === 'missing' && (await store.resolve(reference.tag ?? 'latest', callOf(delivery)))) return;
+  if (state === 'missing' && (await store.resolve(reference.tag ?? 'latest', callOf(delivery)))) {
+    return (await describeOnly(image, output, delivery)).manifest;
+  }
   const parts = await imageParts(image, output.compression, output.forceCompression);
-  await inVertex(`pushing ${formatReference(reference)}`, delivery, (vertex) =>
+  const { manifest } = await inVertex(`pushing ${formatReference(reference)}`, delivery, (vertex) =>
     writeTo(parts, store, {
       output,
       tags: [reference.tag ?? 'latest'],
@@ -142,11 +157,12 @@ async function writeImageRef(image: BuiltImage, { reference, state }: ImageRef, 
       mountFrom: output.push ? sharedRepository(reference, delivery.request.tags) : undefined,
     }),
   );
+  return manifest;
 }
 
 /** The path of a repository of the same registry among the references, if there is one. */
-function sharedRepository(reference: Reference, others: readonly (Reference | undefined)[]): string | undefined {
-  const found = others.find((other) => other?.host === reference.host && other.repository !== reference.repository);
+function sharedRepository(reference: Reference, others: readonly Reference[]): string | undefined {
+  const found = others.find((other) => other.host === reference.host && other.repository !== reference.repository);
   return found?.repository;
 }
 

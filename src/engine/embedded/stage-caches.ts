@@ -4,15 +4,17 @@ import { referenceInStore } from '../../cache/location';
 import type { CallOptions, ContentStore } from '../../content/contract';
 import { isCodedError } from '../../diagnostics/coded-error';
 import { Limiter } from '../../content/limiter';
-import type { Conversion, ConvertedStage } from '../../llb/conversion';
+import type { Conversion } from '../../llb/conversion';
 import type { Edge, Vertex } from '../../llb/operation';
 import type { Digest } from '../../oci/digest';
 import { childrenOf, parseManifest } from '../../oci/manifest';
+import type { Platform } from '../../oci/platform';
 import { cacheMap } from '../../solver/cache-map';
 import type { SolverResult } from '../../solver/contract';
 import { outputKey } from '../../solver/edge-node';
 import type { SolveOutcome } from '../../solver/solve';
 import type { BuildRequest, CacheExportReport, StageCache } from '../contract';
+import { isForPlatform } from './convert-build';
 import { exportToTarget, type CacheExportOptions } from './cache-exports';
 import { stageStore, type Uploads } from './stage-store';
 
@@ -21,20 +23,35 @@ const concurrentStages = 2;
 /** Blobs of one cache that are asked for at a time. */
 const concurrentChecks = 8;
 
+/** The graph of one platform. */
+export interface PlatformConversion {
+  readonly platform: Platform;
+  readonly conversion: Conversion;
+}
+
+/** A stage that has a result, and where its cache goes. */
+export interface CachedStage {
+  readonly cache: StageCache;
+  readonly edge: Edge;
+  /** Of its platform. */
+  readonly conversion: Conversion;
+}
+
 /** The stages whose caches a request names, in its order; what is no stage of the target is left out. */
 export function cachedStages(
-  { stageCaches = [] }: BuildRequest,
-  { stages }: Conversion,
-): readonly (ConvertedStage & { readonly cache: StageCache })[] {
-  return stageCaches.flatMap((cache) => {
-    const stage = stages.find(({ index, edge }) => index === cache.stage && edge !== undefined);
-    return stage ? [{ ...stage, cache }] : [];
+  request: BuildRequest,
+  conversions: readonly PlatformConversion[],
+): readonly CachedStage[] {
+  return (request.stageCaches ?? []).flatMap((cache) => {
+    const found = conversions.find(({ platform }) => isForPlatform(cache, platform, request));
+    const edge = found?.conversion.stages.find(({ index }) => index === cache.stage)?.edge;
+    return found && edge ? [{ cache, edge, conversion: found.conversion }] : [];
   });
 }
 
 export interface StageCacheExportOptions extends Omit<CacheExportOptions, 'records'> {
   readonly request: BuildRequest;
-  readonly conversion: Conversion;
+  readonly builds: readonly PlatformConversion[];
   readonly solved: SolveOutcome<SolverResult>;
 }
 
@@ -43,16 +60,18 @@ export interface StageCacheExportOptions extends Omit<CacheExportOptions, 'recor
  * the steps below what it takes to match them. A cache that exists stays as it is, unless it has lost a blob.
  */
 export async function exportStageCaches(options: StageCacheExportOptions): Promise<readonly CacheExportReport[]> {
-  const { request, conversion, solved, signal } = options;
+  const { request, builds, solved, signal } = options;
   const limiter = new Limiter(concurrentStages);
-  const edges = conversion.stages.flatMap(({ edge }) => edge ?? []);
   // Contexts and base images are read each time.
   const executed = solved.steps.filter(({ outcome, vertex }) => outcome === 'executed' && vertex.inputs.length > 0);
-  const ran = new Set(executed.map(({ vertex }) => vertex));
-  const stages = cachedStages(request, conversion).map(({ cache, edge }) => {
-    const vertices = edge ? verticesOfStage(edge, edges) : [];
+  const ran = new Set(executed.map(({ vertex }) => vertex.digest));
+  const stages = cachedStages(request, builds).map(({ cache, conversion, edge }) => {
+    const vertices = verticesOfStage(
+      edge,
+      conversion.stages.flatMap((stage) => stage.edge ?? []),
+    );
     // A ref that was there, and did not serve.
-    const isSuspect = cache.state === 'exists' && vertices.some((vertex) => ran.has(vertex));
+    const isSuspect = cache.state === 'exists' && vertices.some(({ digest }) => ran.has(digest));
     return { cache, vertices, isSuspect };
   });
   const uploads: Uploads = new Map();
