@@ -12,6 +12,7 @@ function stage(name: string, changes: Partial<StageReport> = {}): StageReport {
 
 const report: StageRefReport = {
   outcome: 'built',
+  trusted: true,
   imageRef: 'r/c:app-1-image',
   stages: [
     stage('base', { state: 'unneeded', needed: false }),
@@ -44,13 +45,14 @@ test('explained, every cause has a line', () => {
 });
 
 test('a hit says where the image is, and that nothing was built', () => {
-  assert.deepEqual(formatStages({ outcome: 'hit', served: 'in-place', imageRef: 'r/c:app-1-image', stages: [] }), [
-    'cache: the image is there and the tags point at it already; nothing was built: r/c:app-1-image',
-  ]);
+  assert.deepEqual(
+    formatStages({ outcome: 'hit', trusted: true, served: 'in-place', imageRef: 'r/c:app-1-image', stages: [] }),
+    ['cache: the image is there and the tags point at it already; nothing was built: r/c:app-1-image'],
+  );
 });
 
 test('a dry run names refs and bytes', () => {
-  const plan: StageRefReport = { outcome: 'dry-run', stages: [stage('deps', { bytes: 2_500_000 })] };
+  const plan: StageRefReport = { outcome: 'dry-run', trusted: true, stages: [stage('deps', { bytes: 2_500_000 })] };
   assert.deepEqual(formatStages(plan), [
     'STAGE  CACHE  WHY   BYTES  REF',
     'deps   hit         2.5 MB  r/c:deps-1',

@@ -35,6 +35,7 @@ export function formatStages(report: StageRefReport, options: StageTableOptions 
     ...(rows.length > 0 ? formatTable(isPlan ? planColumns : columns, rows, options) : []),
     ...(options.explain === true ? shown.flatMap(allCauses) : []),
     ...imageLines(report),
+    ...signatureLines(report),
   ];
 }
 
@@ -59,6 +60,17 @@ function imageLines({ imageRef, imageRefs, outcome, served }: StageRefReport): r
     default:
       return unreachable(served);
   }
+}
+
+function signatureLines({ signatures }: StageRefReport): readonly string[] {
+  if (signatures === undefined) return [];
+  const { signed, unsigned } = signatures;
+  return [
+    ...(signed.length > 0 ? [`cache: refs that were written and signed: ${signed.length}`] : []),
+    ...(unsigned.length > 0
+      ? [`cache: not signed, as the builder does not tell what it wrote: ${unsigned.join(', ')}`]
+      : []),
+  ];
 }
 
 function stateWord({ needed, state }: StageReport): string {

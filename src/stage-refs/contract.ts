@@ -22,6 +22,8 @@ export interface StageRefSettings {
   readonly exportScope: Reference | undefined;
   /** Without them, whatever is in the repositories is believed. */
   readonly signatures: RefSignatures | undefined;
+  /** Whether this build is one that others trust, for the report. */
+  readonly isTrusted: boolean;
   readonly verify: VerifyMode;
   /** Only say what a build would do. */
   readonly dryRun: boolean;
@@ -95,10 +97,21 @@ export type MissCause =
   /** Platform, network, labels and other settings of the build. */
   | { readonly kind: 'settings' };
 
+/** What came of the refs that a build wrote, where there is a secret to sign them with. */
+export interface SigningReport {
+  readonly signed: readonly string[];
+  /** Their digest is not known, so nobody vouches for them: they are no hits for builds with a secret. */
+  readonly unsigned: readonly string[];
+}
+
 /** What stage refs did for a build. */
 export interface StageRefReport {
   /** `hit`: no builder was needed. */
   readonly outcome: 'hit' | 'built' | 'dry-run';
+  /** Whether the build may write what trusted builds read. */
+  readonly trusted: boolean;
+  /** Only where refs have to be signed. What was found had a signature. */
+  readonly signatures?: SigningReport;
   /** How a hit was served. */
   readonly served?: 'in-place' | 'tagged' | 'assembled';
   /** Where the image was or would be found. */

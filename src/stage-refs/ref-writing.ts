@@ -2,7 +2,7 @@ import type { CallOptions, ContentStore } from '../content/contract';
 import type { BuildOutcome, CacheSource, StageCache, StoredCacheTarget } from '../engine/contract';
 import type { Digest } from '../oci/digest';
 import { formatReference, withDigest, withTag, type Reference } from '../oci/reference';
-import type { StageRefSettings } from './contract';
+import type { SigningReport, StageRefSettings } from './contract';
 import type { PlatformPlan } from './platform-plan';
 import { writtenAtAnnotation } from './written-at';
 
@@ -42,20 +42,30 @@ export class RefWriting {
    * Signs what was written, by the digests that this build knows: what stands under a tag by now may be someone else's.
    * A manifest that someone else put first is not there, and remains theirs to sign.
    */
-  async sign(outcome: BuildOutcome, call: CallOptions): Promise<void> {
+  async sign(outcome: BuildOutcome, call: CallOptions): Promise<SigningReport | undefined> {
     const { ignoreError, signatures } = this.settings;
-    if (!signatures) return;
-    const refs = outcome.cacheExports.flatMap(({ location, manifest }): (readonly [string, Digest])[] => {
-      const tag = this.#written.get(location);
-      return tag === undefined || manifest === undefined ? [] : [[tag, manifest.digest]];
-    });
+    if (!signatures) return undefined;
+    const written = outcome.cacheExports.filter(
+      ({ error, location }) => error === undefined && this.#written.has(location),
+    );
+    const refs = written.flatMap(({ location, manifest }): (readonly [string, Digest])[] =>
+      manifest ? [[this.#written.get(location) ?? '', manifest.digest]] : [],
+    );
     for (const { reference, manifest } of outcome.imageRefs ?? []) refs.push([reference.tag ?? '', manifest.digest]);
+    const signed: string[] = [];
     try {
-      await Promise.all(refs.map(([tag, digest]) => signatures.sign(this.store, tag, digest, call)));
+      await Promise.all(
+        refs.map(async ([tag, digest]) => {
+          if (await signatures.sign(this.store, tag, digest, call))
+            signed.push(formatReference(withTag(this.home, tag)));
+        }),
+      );
     } catch (error) {
       call.signal?.throwIfAborted();
       if (!ignoreError) throw error;
     }
+    const unsigned = written.flatMap(({ location, manifest }) => (manifest ? [] : [location]));
+    return { signed: signed.sort(), unsigned };
   }
 
   #target(tag: string): StoredCacheTarget {

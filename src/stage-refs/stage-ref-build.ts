@@ -92,9 +92,9 @@ export class StageRefBuild {
       },
       options,
     );
-    await writing?.sign(outcome, this.call);
+    const signatures = await writing?.sign(outcome, this.call);
     await this.#each(({ plan }) => plan.confirm());
-    return this.#outcome(outcome, { outcome: 'built' });
+    return this.#outcome(outcome, { outcome: 'built', ...(signatures && { signatures }) });
   }
 
   async #look(state: PlatformState, tag: string): Promise<void> {
@@ -170,7 +170,10 @@ export class StageRefBuild {
     );
   }
 
-  #outcome(outcome: CachedBuildOutcome, report: Pick<StageRefReport, 'outcome' | 'served'>): CachedBuildOutcome {
+  #outcome(
+    outcome: CachedBuildOutcome,
+    report: Pick<StageRefReport, 'outcome' | 'served' | 'signatures'>,
+  ): CachedBuildOutcome {
     const stages = this.#platforms.flatMap(({ plan }) => plan.reports);
     const images = this.#platforms.flatMap(({ image, plan, tag }) => {
       if (tag === undefined) return [];
@@ -183,6 +186,7 @@ export class StageRefBuild {
       ...outcome,
       stageRefs: {
         ...report,
+        trusted: this.settings.isTrusted,
         ...(isOne ? only && { imageRef: only[1] } : { imageRefs: Object.fromEntries(images) }),
         stages,
       },

@@ -64,6 +64,7 @@ export function readStageRefs(
     scopes: rights.importScopes.map(ref),
     exportScope: rights.exportScope && ref(rights.exportScope),
     signatures: secrets.length === 0 ? undefined : new HmacSignatures(secrets),
+    isTrusted: rights.isTrusted,
     verify,
     dryRun,
     compression: compression ?? { type: 'gzip' },

@@ -3,7 +3,8 @@ import type { Descriptor } from '../../oci/descriptor';
 import { isDigest } from '../../oci/digest';
 import { mediaTypes } from '../../oci/media-types';
 import type { BuildOutcome, BuildRequest } from '../contract';
-import { imageRefTargetName, mainTargetName } from './solve-target';
+import { exportedStages } from './stage-targets';
+import { imageRefTargetName, mainTargetName, stageTargetName } from './solve-target';
 
 export type Metadata = Readonly<Record<string, unknown>>;
 
@@ -18,8 +19,8 @@ export async function readMetadata(path: string): Promise<Metadata> {
 
 /** What of it is about the image that was asked for. */
 export function mainMetadata(value: Metadata): Metadata {
-  const main = value[mainTargetName];
-  if (typeof main !== 'object' || main === null) return withCacheManifest(value);
+  if (!(mainTargetName in value)) return withCacheManifest(value);
+  const main = targetMetadata(value, mainTargetName);
   const shared = Object.entries(value).filter(([key]) => key.startsWith('buildx.'));
   return withCacheManifest({ ...Object.fromEntries(shared), ...main });
 }
@@ -46,14 +47,36 @@ export function imageOf(metadata: Metadata): Pick<BuildOutcome, 'image' | 'confi
 /** What was pushed as names of the images in the cache. */
 export function imageRefsOf(value: Metadata, request: BuildRequest): NonNullable<BuildOutcome['imageRefs']> {
   return (request.imageRefs ?? []).flatMap(({ platform, reference }) => {
-    const target = value[imageRefTargetName(platform, request)];
-    const { image } = typeof target === 'object' && target !== null ? imageOf(target as Metadata) : {};
+    const { image } = imageOf(targetMetadata(value, imageRefTargetName(platform, request)));
     return image ? [{ reference, manifest: image }] : [];
   });
 }
 
-/** The manifest of the exported cache, where BuildKit tells it. */
-export function cacheManifestOf(metadata: Metadata): Descriptor | undefined {
+/** The manifests of exported caches by location. BuildKit tells one for each target: of several, the last. */
+export function cacheManifestsOf(value: Metadata, request: BuildRequest): ReadonlyMap<string, Descriptor> {
+  const { cacheTo } = request;
+  const stages = exportedStages(request).map((cache) => {
+    const metadata = withCacheManifest(targetMetadata(value, stageTargetName(cache, request)));
+    return [cache.target.destination.location, cacheManifestOf(metadata)] as const;
+  });
+  const [main, ...others] = cacheTo;
+  const isOnly = main !== undefined && others.length === 0;
+  const known = isOnly
+    ? [...stages, [main.destination.location, cacheManifestOf(mainMetadata(value))] as const]
+    : stages;
+  return new Map(
+    known.flatMap(([location, manifest]): (readonly [string, Descriptor])[] =>
+      manifest ? [[location, manifest]] : [],
+    ),
+  );
+}
+
+function targetMetadata(value: Metadata, name: string): Metadata {
+  const target = value[name];
+  return typeof target === 'object' && target !== null ? (target as Metadata) : {};
+}
+
+function cacheManifestOf(metadata: Metadata): Descriptor | undefined {
   const value = metadata['cache.manifest'];
   if (typeof value !== 'object' || value === null) return undefined;
   const { mediaType, digest, size } = value as Partial<Descriptor>;

@@ -1,4 +1,7 @@
 import assert from 'node:assert/strict';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { readCacheTargets } from '../../cache/attributes';
 import { isCodedError } from '../../diagnostics/coded-error';
@@ -8,6 +11,7 @@ import type { ProgressEvent } from '../../progress/event';
 import type { BuildRequest } from '../contract';
 import { createEngine } from '../create-engine';
 import { BuildKitEngine } from './buildkit-engine';
+import { exportedStages, withNamedStages } from './stage-targets';
 import { builderRules, FakeDocker, type FakeRule } from './testing/fake-docker';
 
 const base: BuildRequest = {
@@ -152,12 +156,46 @@ test('stages with caches of their own are targets of the same bake', async (t) =
   const stageCaches = [
     { stage: 1, target: stored, state: 'missing' },
     { stage: 0, target: stored, state: 'exists' },
+    { stage: 2, target: stored, state: 'missing' },
   ] as const;
-  await new BuildKitEngine({ env: docker.env }).build({ ...base, stageCaches }, sink());
+  const text = 'FROM scratch\nCOPY a /\nFROM scratch AS One\nCOPY a /\nFROM one\nCOPY b /';
+  const dockerfile = { ...base.dockerfile, text };
+  await new BuildKitEngine({ env: docker.env }).build({ ...base, dockerfile, target: 'one', stageCaches }, sink());
   const { group, target: targets } = JSON.parse((await docker.calls()).at(-1)?.definition ?? '') as BakeFile;
-  assert.deepEqual(group.default.targets, ['nxrc-image', 'nxrc-stage-1']);
-  assert.equal(targets['nxrc-stage-1']?.['target'], '1');
-  assert.deepEqual(targets['nxrc-stage-1']['output'], ['type=cacheonly']);
+  assert.deepEqual(group.default.targets, ['nxrc-image', 'nxrc-stage-1', 'nxrc-stage-2']);
+  assert.deepEqual(
+    group.default.targets.map((name) => targets[name]?.['target']),
+    ['one', 'one', undefined],
+  );
+  assert.deepEqual(targets['nxrc-stage-1']?.['output'], ['type=cacheonly']);
+});
+
+test('a stage without a name gets one in a copy of the Dockerfile, as BuildKit builds no stage by its number', async (t) => {
+  const [target] = cacheTo;
+  assert.ok(target?.destination.type === 'registry');
+  const stored = { ...target, destination: target.destination };
+  const directory = await mkdtemp(join(tmpdir(), 'nxrc-stages-'));
+  t.after(() => rm(directory, { recursive: true }));
+  const path = join(directory, 'app.Dockerfile');
+  await writeFile(`${path}.dockerignore`, 'b');
+  const stages = ['# check', 'FROM \\', '  scratch', 'COPY a /', 'FROM stage-0 AS named', 'FROM scratch AS twice'];
+  const text = [...stages, 'COPY a /', 'FROM scratch AS twice', 'COPY --from=0 / /'].join('\n');
+  const copies = join(directory, 'copies');
+  await mkdir(copies);
+  const caches = [0, 2, 3].map((stage) => ({ stage, target: stored, state: 'missing' as const }));
+  const request = { ...base, dockerfile: { path, text }, stageCaches: caches };
+  const named = await withNamedStages(request, copies);
+  assert.equal(named.dockerfile.path, join(copies, 'app.Dockerfile'));
+  assert.equal(named.dockerfile.text, text.replace('FROM \\\n  scratch', 'FROM   scratch AS stage-0-\n'));
+  assert.equal(await readFile(join(copies, 'app.Dockerfile'), 'utf8'), named.dockerfile.text);
+  assert.equal(await readFile(join(copies, 'app.Dockerfile.dockerignore'), 'utf8'), 'b');
+  assert.deepEqual(
+    exportedStages(named).map(({ stage }) => stage),
+    [0, 3],
+    'of two stages of one name, the last is found',
+  );
+  const exists = caches.map((cache) => ({ ...cache, state: 'exists' as const }));
+  assert.equal((await withNamedStages({ ...request, stageCaches: exists }, copies)).dockerfile.path, path);
 });
 
 test('each platform has targets of its own, and what their names point at is told', async (t) => {
@@ -176,8 +214,9 @@ test('each platform has targets of its own, and what their names point at is tol
   const platforms = [{ os: 'linux', architecture: 'amd64' }, arm64];
   const stageCaches = platforms.map((platform) => ({ stage: 1, platform, target: stored, state: 'missing' as const }));
   const reference = parseReference('r.test/acme/cache:app-1-image');
+  const dockerfile = { ...base.dockerfile, text: 'FROM scratch AS one\nCOPY a /\nFROM one\nCOPY b /' };
   const imageRefs = [{ reference, platform: arm64, state: 'missing' as const }];
-  const request = { ...base, platforms, stageCaches, imageRefs };
+  const request = { ...base, dockerfile, platforms, stageCaches, imageRefs };
   const outcome = await new BuildKitEngine({ env: docker.env }).build(request, sink());
   const { group, target: targets } = JSON.parse((await docker.calls()).at(-1)?.definition ?? '') as BakeFile;
   assert.deepEqual(group.default.targets, [

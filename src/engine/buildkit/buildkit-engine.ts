@@ -6,13 +6,14 @@ import type { BuildOutcome, BuildRequest, Engine, EngineOptions } from '../contr
 import { bakeArguments, bakeDefinition, needsBuildCommand } from './bake-command';
 import { buildArguments } from './build-command';
 import { buildctlArguments } from './buildctl-command';
-import { cacheManifestOf, imageOf, imageRefsOf, mainMetadata, readMetadata } from './build-metadata';
+import { cacheManifestsOf, imageOf, imageRefsOf, mainMetadata, readMetadata } from './build-metadata';
 import { checkBuilder } from './check-builder';
 import { failureOf } from './failure';
 import { findBuilder, type FoundBuilder } from './find-builder';
 import { runCommand } from './run-command';
 import { parseSolveStatus } from './solve-status';
 import { solveTargets } from './solve-target';
+import { withNamedStages } from './stage-targets';
 import { StatusLog } from './status-log';
 import { cacheExportReports, stepReports } from './step-reports';
 
@@ -46,7 +47,7 @@ export class BuildKitEngine implements Engine {
     checkBuilder(used, request);
     const directory = await mkdtemp(join(tmpdir(), 'nxrc-buildkit-'));
     try {
-      return await this.#solve(request, options, { used, directory });
+      return await this.#solve(await withNamedStages(request, directory), options, { used, directory });
     } finally {
       await rm(directory, { recursive: true, force: true });
     }
@@ -84,12 +85,15 @@ export class BuildKitEngine implements Engine {
       if (error === undefined) continue;
       log.warn({ kind: 'warning', code: 'CACHE_EXPORT_FAILED', message: `cache ${location}: ${error}` });
     }
-    const manifest = cacheManifestOf(metadata);
+    const manifests = cacheManifestsOf(written, request);
     return {
       ...imageOf(metadata),
       imageRefs: imageRefsOf(written, request),
       steps: stepReports(log.vertices),
-      cacheExports: manifest && exports.length === 1 ? exports.map((report) => ({ ...report, manifest })) : exports,
+      cacheExports: exports.map((report) => {
+        const manifest = report.error === undefined ? manifests.get(report.location) : undefined;
+        return manifest ? { ...report, manifest } : report;
+      }),
       warnings: log.warnings,
       metadata,
     };

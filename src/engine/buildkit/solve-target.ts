@@ -1,7 +1,8 @@
 import { unreachable } from '../../diagnostics/unreachable';
 import { formatPlatform, type Platform } from '../../oci/platform';
 import { formatReference } from '../../oci/reference';
-import type { BuildContext, BuildRequest, ImageOutput } from '../contract';
+import type { BuildContext, BuildRequest, ImageOutput, StageCache } from '../contract';
+import { exportedStages, stageTargets } from './stage-targets';
 import {
   attestationText,
   cacheSourceText,
@@ -56,19 +57,22 @@ export interface SolveTargetOptions {
 
 /** The targets of one solve: the image, and a stage for each cache that is exported besides. */
 export function solveTargets(request: BuildRequest, options: SolveTargetOptions): readonly SolveTarget[] {
-  const main = mainTarget(request, options);
+  const ofAnyStage = anyTarget(request, options);
+  const main = { ...ofAnyStage, ...(request.target !== undefined && { target: request.target }) };
   const aside = { tags: [], annotations: {}, attestations: [], cacheTo: [] };
-  const stages = (request.stageCaches ?? [])
-    .filter(({ state }) => state !== 'exists')
-    .map(({ stage, platform, target }): SolveTarget => ({
-      ...main,
+  const targets = stageTargets(request.dockerfile.text);
+  const stages = exportedStages(request).map((cache): SolveTarget => {
+    const { target } = targets.get(cache.stage) ?? {};
+    return {
+      ...ofAnyStage,
       ...aside,
-      ...forPlatform(platform, request),
-      name: `${targetPrefix}stage-${stage}${suffixOf(platform, request)}`,
-      target: String(stage),
-      cacheTo: [cacheTargetText(target)],
+      ...forPlatform(cache.platform, request),
+      name: stageTargetName(cache, request),
+      ...(target !== undefined && { target }),
+      cacheTo: [cacheTargetText(cache.target)],
       outputs: ['type=cacheonly'],
-    }));
+    };
+  });
   const first = request.outputs.find((output) => output.type === 'image');
   const pushed: ImageOutput = { ...(first ?? { type: 'image', ociMediaTypes: true }), push: true };
   const refs = (request.imageRefs ?? []).map(({ platform, reference }): SolveTarget => ({
@@ -80,6 +84,11 @@ export function solveTargets(request: BuildRequest, options: SolveTargetOptions)
     outputs: [outputText(pushed, outputOptions(request, options))],
   }));
   return [main, ...stages, ...refs];
+}
+
+/** Name of the target that exports the cache of a stage. */
+export function stageTargetName({ platform, stage }: StageCache, request: BuildRequest): string {
+  return `${targetPrefix}stage-${stage}${suffixOf(platform, request)}`;
 }
 
 /** Name of the target that pushes a name of the image in the cache. */
@@ -97,13 +106,13 @@ function suffixOf(platform: Platform | undefined, { platforms }: BuildRequest): 
   return platform === undefined || platforms.length < 2 ? '' : `-${formatPlatform(platform).replaceAll('/', '-')}`;
 }
 
-function mainTarget(request: BuildRequest, options: SolveTargetOptions): SolveTarget {
-  const { sourceDateEpoch, target, shmSizeBytes, cgroupParent, noCache } = request;
+/** What the targets of a solve have in common; it builds the last stage. */
+function anyTarget(request: BuildRequest, options: SolveTargetOptions): SolveTarget {
+  const { sourceDateEpoch, shmSizeBytes, cgroupParent, noCache } = request;
   return {
     name: mainTargetName,
     context: request.context,
     dockerfile: request.dockerfile.path,
-    ...(target !== undefined && { target }),
     args: {
       ...request.buildArgs,
       ...(sourceDateEpoch !== undefined && { SOURCE_DATE_EPOCH: String(sourceDateEpoch) }),

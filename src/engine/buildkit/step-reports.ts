@@ -1,5 +1,6 @@
 import type { BuildRequest, CacheExportReport, StepOutcome, StepReport } from '../contract';
 import { targetPrefix } from './solve-target';
+import { exportedStages } from './stage-targets';
 import type { LoggedVertex } from './status-log';
 
 /** Vertices about the build and not of it. A context is none of them: it is read each time, to see what changed. */
@@ -76,10 +77,7 @@ export function cacheExportReports(
   const layers = new Set(exporting.flatMap(({ tasks }) => [...tasks].filter((id) => id.startsWith('writing layer '))));
   const error = exporting.find(({ event }) => event.error !== undefined)?.event.error;
   const durationMs = Math.max(0, ...exporting.map((vertex) => vertex.durationMs));
-  const targets = [
-    ...request.cacheTo,
-    ...(request.stageCaches ?? []).filter(({ state }) => state !== 'exists').map(({ target }) => target),
-  ];
+  const targets = [...request.cacheTo, ...exportedStages(request).map(({ target }) => target)];
   return targets.map((target) => ({
     location: target.destination.location,
     layers: layers.size,

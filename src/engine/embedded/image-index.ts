@@ -1,7 +1,6 @@
 import type { CallOptions, ContentStore } from '../../content/contract';
 import type { Descriptor } from '../../oci/descriptor';
 import { digestOf } from '../../oci/digest';
-import { serializeManifest } from '../../oci/manifest';
 import { mediaTypes } from '../../oci/media-types';
 import type { Platform } from '../../oci/platform';
 
@@ -16,14 +15,21 @@ export interface IndexBytes {
   readonly bytes: Buffer;
 }
 
-/** The index over the images of several platforms, in the order of the request, as BuildKit writes it. */
+/**
+ * The index over the images of several platforms, in the order of the request, byte for byte as BuildKit writes it: so a
+ * tag that BuildKit put points at what is put together here.
+ */
 export function describeIndex(
   images: readonly PlatformManifest[],
   { ociMediaTypes }: { readonly ociMediaTypes: boolean },
 ): IndexBytes {
   const mediaType = ociMediaTypes ? mediaTypes.ociIndex : mediaTypes.dockerIndex;
-  const manifests = images.map(({ platform, manifest }) => ({ ...manifest, platform }));
-  const bytes = serializeManifest({ kind: 'index', mediaType, manifests });
+  const manifests = images.map(({ platform, manifest }) => {
+    const { architecture, os, variant, 'os.version': version, 'os.features': features } = platform;
+    const known = { architecture, os, 'os.version': version, 'os.features': features, variant };
+    return { mediaType: manifest.mediaType, digest: manifest.digest, size: manifest.size, platform: known };
+  });
+  const bytes = Buffer.from(JSON.stringify({ schemaVersion: 2, mediaType, manifests }, undefined, 2));
   return { bytes, descriptor: { mediaType, digest: digestOf(bytes), size: bytes.length } };
 }
 

@@ -125,6 +125,7 @@ export class BuildRig implements AsyncDisposable {
         scopes: [],
         exportScope: undefined,
         signatures: undefined,
+        isTrusted: true,
         verify: 'manifest',
         dryRun: false,
         compression: { type: 'gzip' },
