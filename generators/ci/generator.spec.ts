@@ -9,6 +9,7 @@ interface GithubStep {
   readonly run?: string;
   readonly if?: string;
   readonly with?: Readonly<Record<string, unknown>>;
+  readonly env?: Readonly<Record<string, string>>;
 }
 interface GithubJob {
   readonly if: string;
@@ -48,6 +49,8 @@ test('GitHub: full history, base and head, login, and rights only where they are
   }
   assert.match(publish.steps.at(-1)!.run!, /affected -t docker-build --configuration=ci/);
   assert.doesNotMatch(check.steps.at(-1)!.run!, /configuration|push/);
+  assert.deepEqual(check.steps.at(-1)!.env, { NX_REGISTRY_CACHE_ACCESS: 'read-only' });
+  assert.deepEqual(Object.keys(publish.steps.at(-1)!.env ?? {}), ['NX_REGISTRY_CACHE_SECRET']);
   assert.match(tree.read('.github/workflows/docker-build.yml', 'utf8')!, /branches: \["trunk"\]/);
 });
 
@@ -82,8 +85,10 @@ test('GitLab: merge requests write nothing, the main branch pushes', () => {
   assert.ok(base.before_script?.every((line) => typeof line === 'string'));
   const check = jobs['docker-build:check']!;
   assert.equal(check.variables?.['NX_BASE'], '$CI_MERGE_REQUEST_DIFF_BASE_SHA');
+  assert.equal(check.variables['NX_REGISTRY_CACHE_ACCESS'], 'read-only');
   assert.deepEqual(check.script, ['npx nx affected -t docker-build --outputStyle=static']);
   const publish = jobs['docker-build:publish']!;
+  assert.equal(publish.variables?.['NX_REGISTRY_CACHE_ACCESS'], undefined);
   assert.match(publish.script!.at(-1)!, /--configuration=ci/);
   assert.match(publish.rules![0]!.if, /\$CI_COMMIT_BRANCH == "trunk"/);
 });

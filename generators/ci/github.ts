@@ -36,6 +36,11 @@ jobs:
     steps:
 ${steps(facts, { host, isOwn })}
       - name: Build the images that the pull request affects
+        env:
+          # To let pull requests keep a cache of their own: "packages: write" above, and "read-write" here. They then
+          # write to the repository of untrustedCache, which the main branch never reads; but a token that may write
+          # packages may write all of them.
+          NX_REGISTRY_CACHE_ACCESS: read-only
         run: ${facts.nx} affected -t ${facts.target} --outputStyle=static
 
   publish:
@@ -48,6 +53,9 @@ ${steps(facts, { host, isOwn })}
     steps:
 ${steps(facts, { host, isOwn })}
       - name: Build the images that changed since the last green run, and push them and the cache
+        env:
+          # With this secret, refs of the cache are signed, and what is not signed is not used.
+          NX_REGISTRY_CACHE_SECRET: \${{ secrets.NX_REGISTRY_CACHE_SECRET }}
         run: ${facts.nx} affected -t ${facts.target} ${push} --outputStyle=static
 `;
 }

@@ -39,7 +39,13 @@ ${setup(facts)}    - ${install}
       const auth = Buffer.from(login + ":" + secret).toString("base64");
       require("fs").writeFileSync(DOCKER_CONFIG + "/config.json", JSON.stringify({ auths: { [host]: { auth } } }))'
 
-# Merge requests read images and cache of the main branch and write nothing.
+# Merge requests read images and cache of the main branch and write nothing.${
+    registryHost === undefined
+      ? `
+# The token of a GitLab job may push to the project's registry all the same. What keeps a hostile one out of the builds of
+# the main branch is a signature: give the project the variable NX_REGISTRY_CACHE_SECRET, masked and protected.`
+      : ''
+  }
 ${name}:check:
   extends: .${name}
   variables:
@@ -47,6 +53,8 @@ ${name}:check:
     REGISTRY_LOGIN: ${user}
     REGISTRY_SECRET: ${password}
     NX_BASE: $CI_MERGE_REQUEST_DIFF_BASE_SHA
+    # "read-write" lets them keep a cache of their own, in the repository of untrustedCache.
+    NX_REGISTRY_CACHE_ACCESS: read-only
   script:
     - ${nx} affected -t ${target} --outputStyle=static
   rules:
