@@ -45,6 +45,16 @@ export class CountedRegistry implements AsyncDisposable {
     return this.#get(`${repository}/manifests/${tag}`) as Promise<Manifest>;
   }
 
+  /** Lets a tag point at what another one points at, as whoever may write can. */
+  async overwrite(repository: string, tag: string, other: string): Promise<void> {
+    const manifests = `${this.#server.url}/v2/${repository}/manifests`;
+    const stored = await fetch(`${manifests}/${other}`);
+    const headers = { 'content-type': stored.headers.get('content-type') ?? '' };
+    const { ok } = await fetch(`${manifests}/${tag}`, { method: 'PUT', headers, body: await stored.text() });
+    if (!ok) throw new Error(`${repository}:${tag} was not written`);
+    this.#requests.splice(0);
+  }
+
   /** Removes the bytes of a blob behind the registry's back; the repositories still claim to have it. */
   async loseBlob(digest: string): Promise<void> {
     await rm(join(this.root, 'blobs', ...digest.split(':')));

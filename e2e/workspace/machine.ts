@@ -28,6 +28,8 @@ interface Metadata {
 /** A machine: a checkout, with a state directory and a cache of Nx that nobody else has. */
 export class Machine {
   #states = 0;
+  /** Variables that the CI system of this machine sets. */
+  variables: Readonly<Record<string, string>> = {};
 
   private constructor(private readonly directory: string) {
     mkdirSync(join(directory, 'home'), { recursive: true });
@@ -133,6 +135,7 @@ export class Machine {
         NX_TUI: 'false',
         NX_CACHE_DIRECTORY: cache,
         NX_WORKSPACE_DATA_DIRECTORY: join(cache, 'data'),
+        ...this.variables,
       },
     });
   }

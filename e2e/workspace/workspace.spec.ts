@@ -51,7 +51,7 @@ before(async () => {
     const file = `apps/${job}/Dockerfile`;
     machine.write({ [file]: acme.withLibrary(job, machine.read(file)) });
   }
-  trustEveryone(machine);
+  trust(machine, 'open');
   // npm has written down what it installed; the workspace that is built has a lockfile of its own.
   machine.write({ 'package-lock.json': acme.lockfile('MIT') });
   machine.commit();
@@ -173,6 +173,70 @@ scenario('a build that is killed leaves what the next one works with', async () 
   }
 });
 
+scenario('what a pull request wrote, the main branch never reads', async () => {
+  trust(machine, 'protected');
+  machine.commit();
+  const untrusted = `${cacheRepository}-untrusted`;
+  const before = await registry.tags(cacheRepository);
+  // It builds what the main branch is going to build next, so under the same keys.
+  const source = { 'apps/job-3/job.sh': '// job-3 2\n' };
+  const pull = machine.clone(directory.join('pull'));
+  pull.variables = {
+    GITHUB_ACTIONS: 'true',
+    ...{ GITHUB_EVENT_NAME: 'pull_request', GITHUB_REF: 'refs/pull/7/merge', GITHUB_REF_PROTECTED: 'false' },
+    ...{ GITHUB_HEAD_REF: 'main', GITHUB_BASE_REF: 'main' },
+  };
+  pull.write(source);
+  pull.commit();
+  await succeed(pull, build('job-3'));
+  assert.equal(pull.outcome('job-3'), 'built');
+  assert.deepEqual(await registry.tags(cacheRepository), before, 'a pull request wrote where the main branch reads');
+  const written = await registry.tags(untrusted);
+  const image = written.find((tag) => tag.endsWith('-image'));
+  const stage = written.find((tag) => /^[^.]+-[0-9a-f]{32}$/.test(tag) && !tag.startsWith('inputs-'));
+  assert.ok(image !== undefined && stage !== undefined, written.join(' '));
+
+  // And it leaves something else there under these keys.
+  pull.write({ 'apps/job-3/job.sh': '// evil\n' });
+  pull.forget();
+  await succeed(pull, build('job-3'));
+  const evil = pull.metadata('job-3')['containerimage.digest'];
+  const later = (await registry.tags(untrusted)).filter((tag) => !written.includes(tag));
+  for (const [tag, pattern] of [
+    [image, /-image$/],
+    [stage, /^[^.]+-[0-9a-f]{32}$/],
+  ] as const) {
+    const other = later.find((each) => pattern.test(each) && !each.startsWith('inputs-'));
+    assert.ok(other !== undefined, later.join(' '));
+    await registry.overwrite(untrusted, tag, other);
+  }
+  pull.write(source);
+  pull.forget();
+  await succeed(pull, build('job-3'));
+  assert.equal(pull.metadata('job-3')['containerimage.digest'], evil, 'the poison does not work');
+
+  machine.variables = {
+    GITHUB_ACTIONS: 'true',
+    ...{ GITHUB_EVENT_NAME: 'push', GITHUB_REF: 'refs/heads/main', GITHUB_REF_PROTECTED: 'true' },
+  };
+  machine.write(source);
+  machine.commit();
+  machine.forget();
+  registry.takeRequests();
+  await succeed(machine, build('job-3'));
+  const asked = registry.takeRequests().filter((request) => request.includes(untrusted));
+  assert.deepEqual(asked, []);
+  assert.equal(machine.outcome('job-3'), 'built');
+  assert.notEqual(machine.metadata('job-3')['containerimage.digest'], evil);
+
+  // From now on, the pull request has it from the main branch.
+  pull.forget();
+  await succeed(pull, build('job-3'));
+  assert.match(pull.outcome('job-3') ?? '', /^hit/);
+  assert.notEqual(pull.metadata('job-3')['containerimage.digest'], evil);
+  machine.variables = {};
+});
+
 scenario('without the registry, an image is built with one warning', async () => {
   machine.forget();
   machine.clean();
@@ -187,10 +251,10 @@ scenario('without the registry, an image is built with one warning', async () =>
   assert.equal(output.match(/STAGE_REFS_UNUSABLE/g)?.length, 2, output);
 });
 
-/** All jobs of this test are of the team, whatever CI they run in. */
-function trustEveryone(on: Machine): void {
+/** Who is trusted; `open`: all, whatever CI they run in. */
+function trust(on: Machine, preset: 'open' | 'protected'): void {
   const config = JSON.parse(on.read('nx.json')) as { plugins: { options: Record<string, unknown> }[] };
-  for (const { options } of config.plugins) options['trust'] = 'open';
+  for (const { options } of config.plugins) options['trust'] = preset;
   on.write({ 'nx.json': JSON.stringify(config, undefined, 2) });
 }
 
