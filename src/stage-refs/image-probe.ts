@@ -116,6 +116,16 @@ export class ImageProbe {
     });
   }
 
+  /** What tags would have to point at; undefined where the images make no index. */
+  descriptorOf(images: Parameters<ImageProbe['serve']>[0]): Descriptor | undefined {
+    return this.#placeable(images)?.descriptor;
+  }
+
+  /** After a build, which has moved the tags: nothing is known of them. */
+  forgetTags(): void {
+    this.#tags = Promise.resolve(new Map());
+  }
+
   /** Puts an image together from layers that the caches have, and puts it under the tag for the next time. */
   assemble(conversion: Conversion, caches: readonly CacheSource[], tag: string): Promise<ProbedImage> {
     const { session, settings } = this;

@@ -1,6 +1,7 @@
 import type { CallOptions } from '../content/contract';
-import type { CacheSource, Engine, EngineOptions, ImageRef } from '../engine/contract';
+import type { BuildOutcome, CacheSource, Engine, EngineOptions, ImageRef } from '../engine/contract';
 import { targetPlatforms } from '../engine/embedded/convert-build';
+import type { Digest } from '../oci/digest';
 import { formatPlatform } from '../oci/platform';
 import { formatReference } from '../oci/reference';
 import type { StageRefReport, StageRefSettings } from './contract';
@@ -93,8 +94,29 @@ export class StageRefBuild {
       options,
     );
     const signatures = await writing?.sign(outcome, this.call);
+    const image = await this.#adopt(outcome);
     await this.#each(({ plan }) => plan.confirm());
-    return this.#outcome(outcome, { outcome: 'built', ...(signatures && { signatures }) });
+    return this.#outcome({ ...outcome, ...image }, { outcome: 'built', ...(signatures && { signatures }) });
+  }
+
+  /**
+   * The images that the cache has by now, if they are others than those that were built: somebody built the same at the same
+   * time and was first. The tags are pointed at those, so that all go on from one digest. If that fails, the build's own
+   * stay.
+   */
+  async #adopt({ image }: BuildOutcome): Promise<Pick<BuildOutcome, 'image' | 'config'> | undefined> {
+    if (!this.#writing || !this.#probe.isPossible) return undefined;
+    try {
+      this.#probe.forgetTags();
+      await this.#each(async (state) => {
+        if (state.image.kind !== 'found' && state.tag !== undefined) await this.#look(state, state.tag);
+      });
+      const served = await this.#serve({ unless: image?.digest });
+      return served.kind === 'served' ? served.outcome : undefined;
+    } catch {
+      this.call.signal?.throwIfAborted();
+      return undefined;
+    }
   }
 
   async #look(state: PlatformState, tag: string): Promise<void> {
@@ -103,12 +125,13 @@ export class StageRefBuild {
   }
 
   /** If the images of all platforms are there. */
-  async #serve(): Promise<Served> {
+  async #serve({ unless }: { readonly unless?: Digest | undefined } = {}): Promise<Served> {
     const images = this.#platforms.flatMap(
       ({ image, plan }): { image: CachedImage; platform: typeof plan.platform }[] =>
         image.kind === 'found' ? [{ image, platform: plan.platform }] : [],
     );
     if (images.length < this.#platforms.length) return { kind: 'missing' };
+    if (unless !== undefined && this.#probe.descriptorOf(images)?.digest === unless) return { kind: 'missing' };
     const served = await this.#probe.serve(images);
     // Which one has lost something, nobody knows.
     if (served.kind === 'broken') for (const state of this.#platforms) state.image = { kind: 'broken' };

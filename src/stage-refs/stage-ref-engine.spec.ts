@@ -128,6 +128,21 @@ test('two machines that build at the same moment both succeed, and leave what a 
   );
 });
 
+test('who comes second with an image goes on from the first one', async (t) => {
+  const r = await rig(t);
+  let first: Awaited<ReturnType<typeof r.build>> | undefined;
+  const second = await r.build(twoStages, {
+    machine: 'b',
+    beforeEngine: async () => (first = await r.build(twoStages)),
+  });
+  assert.equal(second.stageRefs?.outcome, 'built');
+  assert.ok(first?.image);
+  assert.deepEqual(second.image?.digest, first.image.digest);
+  assert.equal((await r.registry.repository('acme/app').resolve('latest'))?.digest, first.image.digest);
+  const third = await r.build(twoStages, { machine: 'c' });
+  assert.equal(third.stageRefs?.served, 'in-place');
+});
+
 test('other metadata puts the image together from layers that are there, moving none', async (t) => {
   const r = await rig(t);
   const first = await r.build(twoStages);
@@ -222,6 +237,10 @@ test('a cache under one tag, as BuildKit exports it, serves the image without a 
   assert.equal(r.engineBuilds, 0);
   assert.equal(found.image?.digest, first.image?.digest);
   assert.equal(r.requests()['PUT blob'], 3, 'the config of the image, and what explains the next miss');
+  // Its tag is the one that the next build asks for: beside the base image, only it and the image's own.
+  const next = await r.build(text, { machine: 'c', request });
+  assert.equal(next.stageRefs?.served, 'in-place');
+  assert.deepEqual(r.requests(), { 'GET manifest': 1, 'HEAD manifest': 2 });
 });
 
 test('what the registry has lost is built again, and its refs are whole afterwards', async (t) => {

@@ -24,6 +24,8 @@ export interface BuildOptions {
   readonly request?: Partial<BuildRequest>;
   readonly settings?: Partial<StageRefSettings>;
   readonly signal?: AbortSignal;
+  /** Done when it is known that something has to be built, and before it is. */
+  readonly beforeEngine?: () => Promise<unknown>;
 }
 
 /** Builds in a directory with the embedded engine behind stage refs, against a real registry that asks for tokens. */
@@ -98,13 +100,14 @@ export class BuildRig implements AsyncDisposable {
 
   /** Builds and pushes to `acme/app:latest`, with refs in `acme/cache`. The requests of this build alone stay logged. */
   async build(dockerfile: string, options: BuildOptions = {}): Promise<CachedBuildOutcome> {
-    const { machine = 'a', settings = {}, request = {}, signal } = options;
+    const { beforeEngine, machine = 'a', settings = {}, request = {}, signal } = options;
     this.nowMs += 1000;
+    const startedMs = this.nowMs;
     const environment = {
       env: { DOCKER_CONFIG: join(this.directory.path, 'docker') },
       homeDirectory: this.directory.path,
       stateDirectory: join(this.directory.path, `state-${machine}`),
-      now: () => this.nowMs,
+      now: () => startedMs,
     };
     const inner = new EmbeddedEngine({
       ...environment,
@@ -113,8 +116,9 @@ export class BuildRig implements AsyncDisposable {
     const engine = new StageRefEngine(
       {
         name: inner.name,
-        build: (...args) => {
+        build: async (...args) => {
           this.engineBuilds++;
+          await beforeEngine?.();
           return inner.build(...args);
         },
       },
