@@ -157,8 +157,23 @@ export interface BuildOutcome {
   readonly metadata: Readonly<Record<string, unknown>>;
 }
 
+/** What a URL gave. */
+export interface DownloadedFile {
+  /** Absolute; there as long as whoever downloaded it works on the build. */
+  readonly path: string;
+  readonly digest: Digest;
+  readonly filename: string;
+  /** As the server says it. */
+  readonly lastModified?: string;
+}
+
+/** Downloads of one build, by what is asked for. */
+export type Downloads = Map<string, Promise<DownloadedFile>>;
+
 export interface EngineOptions extends CallOptions {
   readonly progress: ProgressSink;
+  /** What was downloaded to find out about the build, for an engine that downloads by itself. */
+  readonly downloads?: Downloads;
 }
 
 /** One kind of builder. */

@@ -5,7 +5,7 @@ import { FileLayerStore } from '../builder/layers/layer-store';
 import type { CallOptions, ContentStore } from '../content/contract';
 import { DirectoryStore } from '../content/directory-store';
 import { CodedError } from '../diagnostics/coded-error';
-import type { BuildRequest, CacheSource } from '../engine/contract';
+import type { BuildRequest, CacheSource, Downloads } from '../engine/contract';
 import { BaseImages } from '../engine/embedded/base-images';
 import { failOnErrors, layoutStore, type BuildInput } from '../engine/embedded/build-input';
 import { readCheckedInput } from '../engine/embedded/check-input';
@@ -40,6 +40,7 @@ export class ProbeSession implements AsyncDisposable {
     readonly images: BaseImages,
     readonly worker: ProbeWorker,
     readonly keys: VertexKeys,
+    readonly downloads: Downloads,
     private readonly disposables: readonly (() => Promise<void>)[],
   ) {}
 
@@ -55,12 +56,14 @@ export class ProbeSession implements AsyncDisposable {
       kept: new DirectoryStore(state.images),
     });
     const store = new FileLayerStore({ directory: state.layers, now: settings.now });
-    const http = new HttpSources({ transport: registries.transport, store, temporaryDirectory: temporary });
+    const downloads: Downloads = new Map();
+    const { transport } = registries;
+    const http = new HttpSources({ transport, store, temporaryDirectory: temporary, downloads });
     const { directories } = input;
     const git = { temporaryDirectory: temporary, env };
     const worker = new ProbeWorker({ directories, images, http, git });
     const keys = new VertexKeys({ worker, directories, ...options });
-    return new ProbeSession(request, input, registries, images, worker, keys, [
+    return new ProbeSession(request, input, registries, images, worker, keys, downloads, [
       () => http[Symbol.asyncDispose](),
       () => registries[Symbol.asyncDispose](),
       () => rm(temporary, { recursive: true, force: true }),

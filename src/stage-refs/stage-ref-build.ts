@@ -91,7 +91,7 @@ export class StageRefBuild {
           imageRefs: this.#missingImages(),
         }),
       },
-      options,
+      { ...options, downloads: this.session.downloads },
     );
     const signatures = await writing?.sign(outcome, this.call);
     const image = await this.#adopt(outcome);

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { parseImageManifest } from '../oci/manifest';
@@ -449,6 +451,25 @@ test('the ref of a stage has the layers of its own steps, and not those of stage
     const stored = await store.getManifest(tag);
     assert.equal(stored && parseImageManifest(stored.bytes).layers.length, count, stage);
   }
+});
+
+test('what a URL gives is downloaded once in a build', async (t) => {
+  const r = await rig(t);
+  let downloads = 0;
+  const server = createServer((_, response) => {
+    downloads++;
+    response.end('text');
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  t.after(() => server.close());
+  const { port } = server.address() as AddressInfo;
+  const dockerfile = `FROM scratch\nADD http://127.0.0.1:${port}/file /file`;
+  const { stageRefs } = await r.build(dockerfile);
+  assert.equal(stageRefs?.outcome, 'built');
+  assert.equal(downloads, 1);
+  const again = await r.build(dockerfile, { machine: 'b' });
+  assert.equal(again.stageRefs?.served, 'in-place');
+  assert.equal(downloads, 2);
 });
 
 test('outputs that need bytes are built, upon the refs', async (t) => {

@@ -71,7 +71,7 @@ class EmbeddedBuild {
   constructor(
     private readonly settings: EmbeddedEngineSettings,
     private readonly request: BuildRequest,
-    options: EngineOptions,
+    private readonly options: EngineOptions,
   ) {
     this.#call = options.signal ? { signal: options.signal } : {};
     this.#progress = (event) => {
@@ -111,7 +111,12 @@ class EmbeddedBuild {
     const store = new FileLayerStore({ directory: state.layers, now });
     const ssh = this.#own(new SshAgents(request.ssh, env));
     const http = this.#own(
-      new HttpSources({ transport: registries.transport, store, temporaryDirectory: state.temporary }),
+      new HttpSources({
+        transport: registries.transport,
+        store,
+        temporaryDirectory: state.temporary,
+        ...(this.options.downloads && { downloads: this.options.downloads }),
+      }),
     );
     const worker = new EmbeddedWorker({
       store,

@@ -13,6 +13,7 @@ import type { HttpSource } from '../../llb/operation';
 import { algorithmOf, digestOf, finishDigest, type Digest } from '../../oci/digest';
 import type { HttpIdentity } from '../../solver/contract';
 import type { Transport } from '../../transport/transport';
+import type { DownloadedFile, Downloads } from '../contract';
 
 declare module '../../diagnostics/coded-error' {
   interface ErrorDetails {
@@ -29,23 +30,19 @@ export interface HttpSourcesOptions {
   readonly transport: Pick<Transport, 'download'>;
   readonly store: LayerStore;
   readonly temporaryDirectory: string;
-}
-
-interface Download {
-  readonly path: string;
-  readonly digest: Digest;
-  readonly filename: string;
-  readonly lastModified?: string;
+  /** Shared with others who work on the same build. */
+  readonly downloads?: Downloads;
 }
 
 /** What `ADD https://…` reads: each URL is downloaded once in a build, and only if its key or its bytes are needed. */
 export class HttpSources implements AsyncDisposable {
   readonly #options: HttpSourcesOptions;
-  readonly #downloads = new Map<string, Promise<Download>>();
+  readonly #downloads: Downloads;
   #directory: Promise<string> | undefined;
 
   constructor(options: HttpSourcesOptions) {
     this.#options = options;
+    this.#downloads = options.downloads ?? new Map<string, Promise<DownloadedFile>>();
   }
 
   /** With a checksum nothing has to be asked. */
@@ -80,7 +77,7 @@ export class HttpSources implements AsyncDisposable {
     if (this.#directory) await rm(await this.#directory, { recursive: true, force: true });
   }
 
-  #download(source: HttpSource, options?: CallOptions): Promise<Download> {
+  #download(source: HttpSource, options?: CallOptions): Promise<DownloadedFile> {
     const key = JSON.stringify([source.url, source.checksum, source.filename]);
     let download = this.#downloads.get(key);
     if (!download) {
@@ -90,7 +87,7 @@ export class HttpSources implements AsyncDisposable {
     return download;
   }
 
-  async #fetch(source: HttpSource, options?: CallOptions): Promise<Download> {
+  async #fetch(source: HttpSource, options?: CallOptions): Promise<DownloadedFile> {
     this.#directory ??= mkdtemp(join(this.#options.temporaryDirectory, 'http-'));
     const path = join(await this.#directory, digestOf(JSON.stringify([source.url, source.checksum])).slice(-16));
     const algorithm = source.checksum ? algorithmOf(source.checksum) : 'sha256';
