@@ -312,6 +312,23 @@ test('a dry run tells the plan, and neither builds nor writes', async (t) => {
   assert.ok(onlyReads(r.requests()));
 });
 
+test('a laptop finds an image by two requests where a trusted build made it, by three where it made it itself', async (t) => {
+  const r = await rig(t);
+  await r.build(twoStages);
+  const own = r.place('acme/cache-untrusted');
+  const settings = { reads: [r.place(), own], writes: own, isTrusted: false, ignoreError: true } as const;
+  const trusted = await r.build(twoStages, { machine: 'laptop', settings });
+  assert.equal(trusted.stageRefs?.served, 'in-place');
+  assert.deepEqual(r.requests(), { 'GET manifest': 1, 'HEAD manifest': 1 });
+
+  await r.write({ 'src/main.js': 'two' });
+  const first = await r.build(twoStages, { machine: 'laptop', settings });
+  assert.equal(first.stageRefs?.outcome, 'built');
+  const second = await r.build(twoStages, { machine: 'laptop', settings });
+  assert.equal(second.stageRefs?.served, 'in-place');
+  assert.deepEqual(r.requests(), { 'GET manifest': 2, 'HEAD manifest': 1 });
+});
+
 test('without the right to write, refs are read and left alone', async (t) => {
   const r = await rig(t);
   const built = await r.build(twoStages, { settings: { writes: undefined } });
