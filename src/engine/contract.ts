@@ -172,6 +172,11 @@ export type Downloads = Map<string, Promise<DownloadedFile>>;
 
 export interface EngineOptions extends CallOptions {
   readonly progress: ProgressSink;
+  /**
+   * What base images' references stood for when it was found out about the build, by formatted reference: an engine
+   * that resolves them by itself builds on these, so that what is built is what was looked for.
+   */
+  readonly bases?: ReadonlyMap<string, Digest>;
   /** What was downloaded to find out about the build, for an engine that downloads by itself. */
   readonly downloads?: Downloads;
 }

@@ -31,7 +31,7 @@ export interface ProbeSettings {
 
 /** What finding out about one build takes: its checked input, connections to registries, and keys. */
 export class ProbeSession implements AsyncDisposable {
-  readonly #bases = new Map<string, Promise<Digest>>();
+  readonly #asked = new Map<string, Promise<Digest>>();
 
   private constructor(
     readonly request: BuildRequest,
@@ -41,6 +41,8 @@ export class ProbeSession implements AsyncDisposable {
     readonly worker: ProbeWorker,
     readonly keys: VertexKeys,
     readonly downloads: Downloads,
+    /** What base images' references stand for, as far as it was asked. */
+    readonly bases: Map<string, Digest>,
     private readonly disposables: readonly (() => Promise<void>)[],
   ) {}
 
@@ -51,7 +53,9 @@ export class ProbeSession implements AsyncDisposable {
     const temporary = await mkdtemp(join(tmpdir(), 'nxrc-probe-'));
     const registries = await RegistryStores.open({ ...settings, insecure: request.insecureRegistries });
     const state = stateLayout(settings.stateDirectory);
+    const bases = new Map<string, Digest>();
     const images = new BaseImages({
+      known: bases,
       repository: (reference) => layoutStore(input, reference) ?? registries.repository(reference),
       kept: new DirectoryStore(state.images),
     });
@@ -63,7 +67,7 @@ export class ProbeSession implements AsyncDisposable {
     const git = { temporaryDirectory: temporary, env };
     const worker = new ProbeWorker({ directories, images, http, git });
     const keys = new VertexKeys({ worker, directories, ...options });
-    return new ProbeSession(request, input, registries, images, worker, keys, downloads, [
+    return new ProbeSession(request, input, registries, images, worker, keys, downloads, bases, [
       () => http[Symbol.asyncDispose](),
       () => registries[Symbol.asyncDispose](),
       () => rm(temporary, { recursive: true, force: true }),
@@ -80,16 +84,19 @@ export class ProbeSession implements AsyncDisposable {
   resolveBase(reference: Reference, options: CallOptions): Promise<Digest> {
     if (reference.digest !== undefined) return Promise.resolve(reference.digest);
     const name = formatReference(reference);
-    const asked = this.#bases.get(name) ?? this.#askForBase(reference, options);
-    this.#bases.set(name, asked);
+    const asked = this.#asked.get(name) ?? this.#askForBase(reference, options);
+    this.#asked.set(name, asked);
     return asked;
   }
 
   async #askForBase(reference: Reference, options: CallOptions): Promise<Digest> {
     const store = layoutStore(this.input, reference) ?? this.registries.repository(reference);
     const found = await store.resolve(reference.tag ?? 'latest', options);
-    if (found) return found.digest;
     const name = formatReference(reference);
+    if (found) {
+      this.bases.set(name, found.digest);
+      return found.digest;
+    }
     throw new CodedError('BASE_IMAGE_MISSING', `cannot use base image ${name}: the registry does not have it`, {
       reference: name,
     });

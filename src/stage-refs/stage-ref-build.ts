@@ -91,7 +91,7 @@ export class StageRefBuild {
           imageRefs: this.#missingImages(),
         }),
       },
-      { ...options, downloads: this.session.downloads },
+      { ...options, downloads: this.session.downloads, bases: this.session.bases },
     );
     const signatures = await writing?.sign(outcome, this.call);
     const image = await this.#adopt(outcome);

@@ -7,16 +7,7 @@ import { test } from 'node:test';
 import { parseImageManifest } from '../oci/manifest';
 import { parseReference, type Reference } from '../oci/reference';
 import type { StageRefSettings } from './contract';
-import { BuildRig } from './testing/build-rig';
-
-const twoStages = ['FROM scratch AS deps', 'COPY package.json /', 'FROM deps AS app', 'COPY src /src'].join('\n');
-
-async function rig(t: { after: (task: () => Promise<void>) => void }): Promise<BuildRig> {
-  const started = await BuildRig.start();
-  t.after(() => started[Symbol.asyncDispose]());
-  await started.write({ 'package.json': '{}', 'src/main.js': 'one', 'src/lib.js': 'lib' });
-  return started;
-}
+import { startRig, twoStages } from './testing/start-rig';
 
 /** Refs in another repository. */
 function onlyIn(repository: Reference): Pick<StageRefSettings, 'reads' | 'writes'> {
@@ -33,7 +24,7 @@ function onlyReads(requests: Readonly<Record<string, number>>): boolean {
 }
 
 test('an unchanged build is two requests on a machine that knows nothing', async (t) => {
-  const r = await rig(t);
+  const r = await startRig(t);
   const first = await r.build(twoStages);
   assert.equal(first.stageRefs?.outcome, 'built');
   assert.equal(r.engineBuilds, 1);
@@ -49,34 +40,8 @@ test('an unchanged build is two requests on a machine that knows nothing', async
   assert.deepEqual(r.requests(), { 'HEAD manifest': 2 });
 });
 
-test('a base image costs one request by tag and none by digest', async (t) => {
-  const r = await rig(t);
-  const digest = await r.pushBase('1');
-  for (const [base, heads] of [
-    [r.base('1'), 2],
-    [`${r.base('1')}@${digest}`, 1],
-  ] as const) {
-    const dockerfile = `FROM ${base}\nCOPY src /src`;
-    await r.build(dockerfile);
-    const { stageRefs } = await r.build(dockerfile, { machine: 'b' });
-    assert.equal(stageRefs?.outcome, 'hit');
-    assert.deepEqual(r.requests(), { 'GET manifest': 1, 'HEAD manifest': heads });
-  }
-});
-
-test('a new manifest under the tag of a base image is a miss that names it', async (t) => {
-  const r = await rig(t);
-  const before = await r.pushBase('1');
-  const dockerfile = `FROM ${r.base('1')}\nCOPY src /src`;
-  await r.build(dockerfile);
-  const after = await r.pushBase('1', { Env: ['A=b'] });
-  const { stageRefs } = await r.build(dockerfile, { machine: 'b' });
-  assert.equal(stageRefs?.outcome, 'built');
-  assert.deepEqual(stageRefs.stages[0]?.causes, [{ kind: 'base-image', image: r.base('1'), before, after }]);
-});
-
 test('a changed source builds its stage upon the ref of the one below, and says which file it was', async (t) => {
-  const r = await rig(t);
+  const r = await startRig(t);
   await r.build(twoStages);
   await r.write({ 'src/main.js': 'two', 'src/new.js': 'new', 'src/lib.js': undefined });
   const { stageRefs, steps } = await r.build(twoStages, { machine: 'b' });
@@ -99,54 +64,8 @@ test('a changed source builds its stage upon the ref of the one below, and says 
   );
 });
 
-test('two apps with an equal stage build and store it once', async (t) => {
-  const r = await rig(t);
-  await r.build(twoStages);
-  const before = (await r.tags()).filter((tag) => tag.startsWith('deps-'));
-  await r.write({ 'web/index.html': 'hello' });
-  const web = ['FROM scratch AS deps', 'COPY package.json /', 'FROM deps AS web', 'COPY web /web'].join('\n');
-  const tags = [parseReference(`${r.registry.host}/acme/web:latest`)];
-  const { steps } = await r.build(web, { machine: 'b', request: { tags } });
-  assert.equal(steps.find(({ stage }) => stage === 'deps')?.outcome, 'hit');
-  assert.deepEqual(
-    (await r.tags()).filter((tag) => tag.startsWith('deps-')),
-    before,
-  );
-});
-
-test('two machines that build at the same moment both succeed, and leave what a third one finds', async (t) => {
-  const r = await rig(t);
-  const built = await Promise.all(['a', 'b'].map((machine) => r.build(twoStages, { machine })));
-  assert.deepEqual(
-    built.map(({ stageRefs }) => stageRefs?.outcome),
-    ['built', 'built'],
-  );
-  const third = await r.build(twoStages, { machine: 'c' });
-  assert.equal(third.stageRefs?.outcome, 'hit');
-  assert.equal((await r.tags()).length, 4);
-  assert.deepEqual(
-    r.warnings.filter((text) => !text.startsWith('CACHE_MISSING')),
-    [],
-  );
-});
-
-test('who comes second with an image goes on from the first one', async (t) => {
-  const r = await rig(t);
-  let first: Awaited<ReturnType<typeof r.build>> | undefined;
-  const second = await r.build(twoStages, {
-    machine: 'b',
-    beforeEngine: async () => (first = await r.build(twoStages)),
-  });
-  assert.equal(second.stageRefs?.outcome, 'built');
-  assert.ok(first?.image);
-  assert.deepEqual(second.image?.digest, first.image.digest);
-  assert.equal((await r.registry.repository('acme/app').resolve('latest'))?.digest, first.image.digest);
-  const third = await r.build(twoStages, { machine: 'c' });
-  assert.equal(third.stageRefs?.served, 'in-place');
-});
-
 test('other metadata puts the image together from layers that are there, moving none', async (t) => {
-  const r = await rig(t);
+  const r = await startRig(t);
   const first = await r.build(twoStages);
   const labelled = await r.build(`${twoStages}\nCMD ["/src/main.js"]`, {
     machine: 'b',
@@ -180,7 +99,7 @@ test('other metadata puts the image together from layers that are there, moving 
 });
 
 test('an image that was put together is the one that a build would have given', async (t) => {
-  const r = await rig(t);
+  const r = await startRig(t);
   await r.build(twoStages);
   const request = { labels: { version: '2' } };
   const assembled = await r.build(twoStages, { machine: 'b', request });
@@ -198,7 +117,7 @@ test('an image that was put together is the one that a build would have given', 
 });
 
 test('a new tag is put by one request in the same repository, and by mounts in another', async (t) => {
-  const r = await rig(t);
+  const r = await startRig(t);
   const first = await r.build(twoStages);
   const tags = [parseReference(`${r.registry.host}/acme/app:next`)];
   const next = await r.build(twoStages, { machine: 'b', request: { tags } });
@@ -214,7 +133,7 @@ test('a new tag is put by one request in the same repository, and by mounts in a
 });
 
 test('a cache under one tag, as BuildKit exports it, serves the image without a builder', async (t) => {
-  const r = await rig(t);
+  const r = await startRig(t);
   await r.pushBase('1');
   const dockerfile = [`FROM ${r.base('1')} AS deps`, 'COPY package.json /', 'FROM scratch', 'COPY --from=deps / /'];
   const text = [...dockerfile, 'COPY src /src'].join('\n');
@@ -246,7 +165,7 @@ test('a cache under one tag, as BuildKit exports it, serves the image without a 
 });
 
 test('what the registry has lost is built again, and its refs are whole afterwards', async (t) => {
-  const r = await rig(t);
+  const r = await startRig(t);
   await r.build(twoStages);
   const store = r.registry.repository('acme/cache');
   const tag = (await r.tags()).find((each) => each.endsWith('-image')) ?? '';
@@ -263,7 +182,7 @@ test('what the registry has lost is built again, and its refs are whole afterwar
 });
 
 test('a layer that no step needs may be lost: the cache is written without it, and whoever needs it builds it', async (t) => {
-  const r = await rig(t);
+  const r = await startRig(t);
   const apart = ['FROM scratch AS deps', 'COPY package.json /', 'FROM scratch AS app', 'COPY --from=deps / /app/'];
   const dockerfile = [...apart, 'COPY src /src'].join('\n');
   const reference = parseReference(`${r.registry.host}/acme/cache:branch`);
@@ -290,7 +209,7 @@ test('a layer that no step needs may be lost: the cache is written without it, a
 });
 
 test('a dry run tells the plan, and neither builds nor writes', async (t) => {
-  const r = await rig(t);
+  const r = await startRig(t);
   await r.build(twoStages);
   await r.write({ 'src/main.js': 'two' });
   const settings = { dryRun: true };
@@ -312,25 +231,8 @@ test('a dry run tells the plan, and neither builds nor writes', async (t) => {
   assert.ok(onlyReads(r.requests()));
 });
 
-test('a laptop finds an image by two requests where a trusted build made it, by three where it made it itself', async (t) => {
-  const r = await rig(t);
-  await r.build(twoStages);
-  const own = r.place('acme/cache-untrusted');
-  const settings = { reads: [r.place(), own], writes: own, isTrusted: false, ignoreError: true } as const;
-  const trusted = await r.build(twoStages, { machine: 'laptop', settings });
-  assert.equal(trusted.stageRefs?.served, 'in-place');
-  assert.deepEqual(r.requests(), { 'GET manifest': 1, 'HEAD manifest': 1 });
-
-  await r.write({ 'src/main.js': 'two' });
-  const first = await r.build(twoStages, { machine: 'laptop', settings });
-  assert.equal(first.stageRefs?.outcome, 'built');
-  const second = await r.build(twoStages, { machine: 'laptop', settings });
-  assert.equal(second.stageRefs?.served, 'in-place');
-  assert.deepEqual(r.requests(), { 'GET manifest': 2, 'HEAD manifest': 1 });
-});
-
 test('without the right to write, refs are read and left alone', async (t) => {
-  const r = await rig(t);
+  const r = await startRig(t);
   const built = await r.build(twoStages, { settings: { writes: undefined } });
   assert.equal(built.stageRefs?.outcome, 'built');
   assert.deepEqual(await r.tags(), []);
@@ -340,7 +242,7 @@ test('without the right to write, refs are read and left alone', async (t) => {
 });
 
 test('times, modes but the executable one, and the order of writing do not count; that one does', async (t) => {
-  const r = await rig(t);
+  const r = await startRig(t);
   await r.build(twoStages);
   await r.write({ 'src/lib.js': 'lib', 'src/main.js': 'one', 'package.json': '{}' }, 0o600);
   await r.touch('src/main.js', new Date(0));
@@ -353,26 +255,8 @@ test('times, modes but the executable one, and the order of writing do not count
   );
 });
 
-test('a base image that decides what is copied is never served by a key that does not know it', async (t) => {
-  const r = await rig(t);
-  await r.write({ 'a/file': 'a', 'b/file': 'b' });
-  for (const config of [{ OnBuild: ['COPY a /a'] }, { Env: ['DIR=a'] }]) {
-    const digest = await r.pushBase('odd', config);
-    // Without the image's variables, this looks like a copy of b.
-    const dockerfile = `FROM ${r.base('odd')}@${digest}\nCOPY \${DIR:-b} package.json /x/`;
-    await r.write({ 'a/file': 'a' });
-    const first = await r.build(dockerfile);
-    const same = await r.build(dockerfile, { machine: 'b' });
-    assert.equal(same.stageRefs?.outcome, 'hit', JSON.stringify(config));
-    assert.equal(same.image?.digest, first.image?.digest);
-    await r.write({ 'a/file': 'changed' });
-    const changed = await r.build(dockerfile, { machine: 'c' });
-    assert.equal(changed.stageRefs?.outcome, 'built', JSON.stringify(config));
-  }
-});
-
 test('arguments count where they are declared, whoever else is given', async (t) => {
-  const r = await rig(t);
+  const r = await startRig(t);
   const dockerfile = 'FROM scratch\nARG VERSION\nCOPY src /src-$VERSION\nLABEL version=$VERSION';
   const build = (buildArgs: Readonly<Record<string, string>>, machine: string) =>
     r.build(dockerfile, { machine, request: { buildArgs } });
@@ -382,7 +266,7 @@ test('arguments count where they are declared, whoever else is given', async (t)
 });
 
 test('a cache repository that cannot be reached is one warning, and the build goes on', async (t) => {
-  const r = await rig(t);
+  const r = await startRig(t);
   const settings = onlyIn(parseReference('127.0.0.1:1/acme/cache'));
   const { image } = await r.build(twoStages, { settings });
   assert.ok(image);
@@ -390,7 +274,7 @@ test('a cache repository that cannot be reached is one warning, and the build go
 });
 
 test('noCache builds although everything is there', async (t) => {
-  const r = await rig(t);
+  const r = await startRig(t);
   await r.build(twoStages);
   const store = r.registry.repository('acme/cache');
   const digests = async () =>
@@ -403,13 +287,13 @@ test('noCache builds although everything is there', async (t) => {
 });
 
 test('an abort is no reason to go on without refs', async (t) => {
-  const r = await rig(t);
+  const r = await startRig(t);
   await assert.rejects(r.build(twoStages, { signal: AbortSignal.abort(new Error('stop')) }), /stop/);
   assert.deepEqual(r.warnings, []);
 });
 
 test('mistakes of the build are told as ever, without a word on refs', async (t) => {
-  const r = await rig(t);
+  const r = await startRig(t);
   await assert.rejects(r.build('FROM scratch\nCOPY nothing /'), { code: 'VERTEX_FAILED' });
   await assert.rejects(r.build('FROM scratch\nCOPYY a b'), { code: 'BUILD_INPUT_INVALID' });
   await assert.rejects(r.build(`FROM ${r.base('none')}\nCOPY src /`), { code: 'BASE_IMAGE_UNRESOLVED' });
@@ -417,7 +301,7 @@ test('mistakes of the build are told as ever, without a word on refs', async (t)
 });
 
 test('what only this machine knows gets its refs without being built again', async (t) => {
-  const r = await rig(t);
+  const r = await startRig(t);
   const text = ['FROM scratch AS deps', 'COPY package.json /', 'FROM scratch AS app', 'COPY --from=deps / /app/'].join(
     '\n',
   );
@@ -430,7 +314,7 @@ test('what only this machine knows gets its refs without being built again', asy
 });
 
 test('layers that stages have in common go up once, and the image takes them by mounts', async (t) => {
-  const r = await rig(t);
+  const r = await startRig(t);
   await r.build(twoStages);
   const requests = r.requests();
   // Two layers, two cache configs, the inputs with their config, and the image's config, which the other repository mounts.
@@ -438,7 +322,7 @@ test('layers that stages have in common go up once, and the image takes them by 
 });
 
 test('a stage below that has lost a layer is built again when it is needed, and repaired', async (t) => {
-  const r = await rig(t);
+  const r = await startRig(t);
   const text = ['FROM scratch AS deps', 'COPY package.json /', 'FROM scratch AS app', 'COPY --from=deps / /app/'].join(
     '\n',
   );
@@ -456,7 +340,7 @@ test('a stage below that has lost a layer is built again when it is needed, and 
 });
 
 test('the ref of a stage has the layers of its own steps, and not those of stages that it copies from', async (t) => {
-  const r = await rig(t);
+  const r = await startRig(t);
   const text = ['FROM scratch AS deps', 'COPY package.json /', 'FROM scratch AS app', 'COPY --from=deps / /x/'];
   await r.build([...text, 'COPY src /src'].join('\n'));
   const store = r.registry.repository('acme/cache');
@@ -471,7 +355,7 @@ test('the ref of a stage has the layers of its own steps, and not those of stage
 });
 
 test('what a URL gives is downloaded once in a build', async (t) => {
-  const r = await rig(t);
+  const r = await startRig(t);
   let downloads = 0;
   const server = createServer((_, response) => {
     downloads++;
@@ -490,7 +374,7 @@ test('what a URL gives is downloaded once in a build', async (t) => {
 });
 
 test('outputs that need bytes are built, upon the refs', async (t) => {
-  const r = await rig(t);
+  const r = await startRig(t);
   await r.build(twoStages);
   const destination = join(r.context, '../out');
   const { steps } = await r.build(twoStages, { machine: 'b', request: { outputs: [{ type: 'local', destination }] } });

@@ -34,6 +34,8 @@ export interface BaseImageOptions {
   readonly repository: (reference: Reference) => ContentStore;
   /** Manifests and configs kept from earlier builds, so that an unchanged base image costs one HEAD. */
   readonly kept: ContentStore;
+  /** What references are known to stand for, by formatted reference; nobody is asked for these. */
+  readonly known?: ReadonlyMap<string, Digest>;
 }
 
 /** Finds base images, each once per reference and platform in one build. */
@@ -128,8 +130,11 @@ export class BaseImages {
 
   /** A manifest by digest from what is kept, else from the store; a tag costs one HEAD to learn its digest. */
   async #manifest(store: ContentStore, reference: Reference, options?: CallOptions): Promise<StoredManifest> {
-    const { kept } = this.options;
-    const digest = reference.digest ?? (await store.resolve(reference.tag ?? 'latest', options))?.digest;
+    const { kept, known } = this.options;
+    const digest =
+      reference.digest ??
+      known?.get(formatReference(reference)) ??
+      (await store.resolve(reference.tag ?? 'latest', options))?.digest;
     if (digest === undefined) throw missing(reference, 'the registry does not have it');
     const before = await kept.getManifest(digest, options);
     if (before) return before;

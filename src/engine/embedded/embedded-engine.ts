@@ -97,6 +97,7 @@ class EmbeddedBuild {
     const images = new BaseImages({
       repository: (reference) => layoutStore(input, reference) ?? registries.repository(reference),
       kept: new DirectoryStore(state.images),
+      ...(this.options.bases && { known: this.options.bases }),
     });
     const conversions = await this.#convertAll(input, images);
     const [{ conversion }] = conversions;
