@@ -1,5 +1,7 @@
 import { existsSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { mkdtemp, rm, symlink } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { delimiter, dirname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { findBuilder } from '../../src/engine/buildkit/find-builder';
 import { repositoryRoot } from '../../src/testing/repository-root';
@@ -47,6 +49,23 @@ export async function openDocker(): Promise<DockerEnvironment | string> {
   const { daemon } = started;
   const env = { ...process.env, ...daemon.env, PATH: `${dirname(daemon.docker)}:${process.env['PATH'] ?? ''}` };
   return checked({ env, close: () => stopDaemon(name) });
+}
+
+/**
+ * The BuildKit that `BUILDKIT_HOST` names, spoken to by the `buildctl` of the path, with no docker to be found. A string
+ * tells why there is none.
+ */
+export async function openBuildctl(): Promise<DockerEnvironment | string> {
+  const { BUILDKIT_HOST: host = '', PATH: path = '' } = process.env;
+  if (host === '') return 'BUILDKIT_HOST is not set';
+  const buildctl = path
+    .split(delimiter)
+    .map((directory) => join(directory, 'buildctl'))
+    .find(existsSync);
+  if (buildctl === undefined) return 'buildctl is not installed';
+  const directory = await mkdtemp(join(tmpdir(), 'nxrc-path-'));
+  await symlink(buildctl, join(directory, 'buildctl'));
+  return { env: { BUILDKIT_HOST: host, PATH: directory }, close: () => rm(directory, { recursive: true }) };
 }
 
 async function checked(docker: DockerEnvironment): Promise<DockerEnvironment | string> {

@@ -9,7 +9,7 @@ import { goldenNames, goldenWithLayers, layOutGolden, whyNoGolden, type GoldenBu
 import { unpackImage } from '../testing/image-files';
 import { missed, RealBuildKit } from '../testing/real-buildkit';
 import { TestRegistry } from '../testing/test-registry';
-import { olderContentKeys } from './known-differences';
+import { lazyMerge, olderContentKeys } from './known-differences';
 
 // Every recorded build on both sides: each exports its cache, each imports the other's on an empty builder, and the
 // images are compared file by file.
@@ -70,6 +70,13 @@ for (const name of goldenNames()) {
       const cacheFrom = sources(cacheOf(name, 'buildkit'));
       const options = { directory: work, env: build.env };
       const { steps } = await buildOnEmptyState({ ...build.embedded, cacheFrom }, options);
+      if (missed(steps).some((step) => lazyMerge.step.test(step))) {
+        // What BuildKit did not write cannot be read by anybody, BuildKit included.
+        await real.prune();
+        const own = await real.build({ ...build.real, cacheFrom: [cacheOf(name, 'buildkit')] });
+        assert.deepEqual(missed(steps), missed(own.steps), lazyMerge.reason);
+        return;
+      }
       assertMissed(name, steps, real);
     });
   });

@@ -20,6 +20,15 @@ export const olderContentKeys: Readonly<Record<string, KnownDifference>> = {
   },
 };
 
+/**
+ * The merge of `COPY --link` with a base image that BuildKit had no need to fetch. Its cache then names neither the
+ * base's layers nor the merge's result, so that whoever imports it merges again: no command runs for that.
+ */
+export const lazyMerge = {
+  reason: 'BuildKit exports no merge with a base image that it did not fetch',
+  step: /^\[[^\]]*\] LINK COPY /,
+} as const;
+
 /** What the estargz cells say where {@link canWriteEstargz} found that BuildKit dies of writing one. */
 export const estargzPanic =
   'BuildKit built with Go 1.27 (as in Docker 28.5.2 of Debian) panics when it writes estargz: "footer buffer = 48, not 51"';

@@ -37,6 +37,8 @@ export interface RealBuild {
   readonly cacheTo?: readonly string[];
   /** Reference that the image is pushed to; none means that the result is only computed. */
   readonly push?: string;
+  /** More attributes of what is pushed, such as `compression=zstd`. */
+  readonly pushAttributes?: string;
 }
 
 export interface RealBuildResult {
@@ -94,8 +96,8 @@ export class RealBuildKit implements AsyncDisposable {
       (error: unknown) => ({ code: 1, output: String(error) }),
     );
     if (code !== 0) return `the builder ${builder} of NXRC_E2E_BUILDER does not answer: ${output.trim()}`;
-    const version = /^BuildKit version:\s*(\S+)/m.exec(output)?.[1] ?? 'of an unknown version';
-    return new RealBuildKit(`BuildKit ${version}`, undefined, client, () => Promise.resolve());
+    const version = /^BuildKit version:\s*v?(\S+)/m.exec(output)?.[1] ?? 'of an unknown version';
+    return new RealBuildKit(`BuildKit ${version}`, isOlder(version), client, () => Promise.resolve());
   }
 
   async build(build: RealBuild): Promise<RealBuildResult> {
@@ -115,7 +117,12 @@ export class RealBuildKit implements AsyncDisposable {
     if (build.network !== undefined) args.push('--network', build.network, '--allow', `network.${build.network}`);
     for (const cache of build.cacheFrom ?? []) args.push('--cache-from', cache);
     for (const cache of build.cacheTo ?? []) args.push('--cache-to', cache);
-    args.push('--output', build.push === undefined ? 'type=cacheonly' : `type=image,push=true,name=${build.push}`);
+    const image = [
+      'type=image,push=true',
+      `name=${build.push ?? ''}`,
+      ...(build.pushAttributes === undefined ? [] : [build.pushAttributes]),
+    ];
+    args.push('--output', build.push === undefined ? 'type=cacheonly' : image.join(','));
     const { code, output } = await execute(this.client.command, [...this.client.args, ...args, build.context], { env });
     if (code !== 0) throw new Error(`buildx ${args.join(' ')} failed:\n${readable(output)}`);
     return { steps: readVertices(output).filter(({ name }) => isInstruction(name)), output };
@@ -134,6 +141,13 @@ export class RealBuildKit implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
   }
+}
+
+/** Whether a version is below 0.26; undefined for one that was compiled without a number. */
+function isOlder(version: string): boolean | undefined {
+  const [, major = '', minor = ''] = /^(\d+)\.(\d+)\./.exec(version) ?? [];
+  if (major === '' || version.startsWith('0.0.0')) return undefined;
+  return Number(major) === 0 && Number(minor) < 26;
 }
 
 /** Daemons of tests are named after the process that started them. */
