@@ -7,6 +7,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { Builder, type BuildResult, type BuildSettings } from './testing/builder';
 import { createHostRoot } from './testing/host-root';
 import { needs, output } from './testing/parts';
+import { processesWith } from './testing/processes';
 
 const isRoot = process.getuid?.() === 0;
 const secret = 'a-planted-secret-3f9c';
@@ -157,17 +158,6 @@ RUN --mount=type=cache,id=c,target=/cache,mode=0700 cat /cache/log > /again
 
 function interfacesIn(text: string): readonly string[] {
   return [...text.matchAll(/^\s*(\S+):/gm)].map(([, name = '']) => name);
-}
-
-/** Command lines of processes that mention any of the texts; this one and those that are gone are left out. */
-async function processesWith(...texts: readonly string[]): Promise<readonly string[]> {
-  const found: string[] = [];
-  for (const pid of await readdir('/proc')) {
-    if (!/^\d+$/.test(pid) || pid === String(process.pid)) continue;
-    const line = (await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')).replaceAll('\0', ' ');
-    if (texts.some((text) => line.includes(text))) found.push(line);
-  }
-  return found;
 }
 
 /** Directories of steps that nobody removed. */

@@ -2,6 +2,7 @@ import { setMaxListeners } from 'node:events';
 import { homedir } from 'node:os';
 import { createSandbox } from '../../src/builder/sandbox/create-sandbox';
 import type { RuntimeName } from '../../src/builder/sandbox/agent/protocol';
+import { createEngine } from '../../src/engine/create-engine';
 import { EmbeddedEngine } from '../../src/engine/embedded/embedded-engine';
 import { behindStageRefs } from '../../src/executors/docker-build/engine-for';
 import { runBuild } from '../../src/executors/docker-build/run-build';
@@ -39,9 +40,15 @@ async function main(job: BuilderJob): Promise<void> {
       terminalSize: () => ({ columns: 120, rows: 40 }),
       isVerbose: false,
       signal: interruption.signal,
-      createEngine: (plan) => {
+      createEngine: async (plan) => {
+        const { builder, engine: choice, stateDirectory } = plan;
+        if (choice === 'buildkit') {
+          const named = builder === undefined ? {} : { builder };
+          const engine = await createEngine({ choice, env: process.env, stateDirectory, ...named });
+          return behindStageRefs(engine, plan, process.env);
+        }
         const engine = new EmbeddedEngine({
-          stateDirectory: plan.stateDirectory,
+          stateDirectory,
           env: process.env,
           homeDirectory: homedir(),
           now: Date.now,
@@ -52,7 +59,7 @@ async function main(job: BuilderJob): Promise<void> {
               ...(job.runtime === undefined ? {} : { prefer: job.runtime }),
             }),
         });
-        return Promise.resolve(behindStageRefs(engine, plan, process.env));
+        return behindStageRefs(engine, plan, process.env);
       },
     },
   );
