@@ -18,6 +18,8 @@ export interface ImageFile {
   /** SHA-256 of the content, for files. */
   readonly content?: string;
   readonly link?: string;
+  /** All paths of a file that has several, sorted. */
+  readonly hardLinks?: readonly string[];
   readonly xattrs?: Readonly<Record<string, string>>;
 }
 
@@ -47,7 +49,20 @@ export async function unpackImage(store: ContentStore, reference: string): Promi
     if (digestOfTar(tar) !== expected) throw new Error(`layer ${index} of ${reference} is not ${String(expected)}`);
     applyLayer(files, tar);
   }
-  return { config, files: Object.fromEntries([...files].sort(([a], [b]) => (a < b ? -1 : 1))) };
+  const named = withHardLinks(files);
+  return { config, files: Object.fromEntries([...named].sort(([a], [b]) => (a < b ? -1 : 1))) };
+}
+
+/** Paths that stand for one file share one object. */
+function withHardLinks(files: ReadonlyMap<string, ImageFile>): ReadonlyMap<string, ImageFile> {
+  const paths = new Map<ImageFile, string[]>();
+  for (const [path, file] of files) paths.set(file, [...(paths.get(file) ?? []), path]);
+  return new Map(
+    [...files].map(([path, file]) => {
+      const all = paths.get(file) ?? [];
+      return [path, all.length > 1 ? { ...file, hardLinks: all.sort() } : file];
+    }),
+  );
 }
 
 /** The tar of a layer, whatever it is packed with. */
