@@ -16,6 +16,8 @@ import { removeTree } from '../../src/testing/remove-tree';
 import type { DockerBuildOptions } from '../../src/workspace/docker-build-options';
 import type { DockerEnvironment } from './docker-env';
 
+type DockerConnection = Pick<DockerEnvironment, 'env' | 'builder'>;
+
 export type EngineName = 'embedded' | 'buildkit';
 
 export interface Built {
@@ -69,14 +71,15 @@ export class EngineRig implements AsyncDisposable {
   }
 
   async build(engine: EngineName, sources: Sources, options: DockerBuildOptions): Promise<Built> {
-    if (typeof this.docker === 'string') throw new Error(this.docker);
+    if (typeof this.docker === 'string' && engine === 'buildkit') throw new Error(this.docker);
+    const docker: DockerConnection = typeof this.docker === 'string' ? { env: process.env } : this.docker;
     const workspace = sources.workspace ?? join(this.root, `workspace-${this.#builds++}`);
     const files = { Dockerfile: sources.dockerfile, ...sources.files };
     for (const [name, text] of Object.entries(files)) {
       await mkdir(dirname(join(workspace, name)), { recursive: true });
       await writeFile(join(workspace, name), text);
     }
-    const { env: dockerEnv, builder } = this.docker;
+    const { env: dockerEnv, builder } = docker;
     const env = { ...dockerEnv, ...sources.env };
     let output = '';
     const { success } = await runBuild(

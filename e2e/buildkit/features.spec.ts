@@ -166,8 +166,7 @@ test('BuildKit: provenance and an SBOM are attached when asked for, and only the
   assert.equal(await rig.pushedIndex('plain:buildkit'), undefined, 'without the options there is no attestation');
 });
 
-test('the embedded engine refuses attestations by their options, before the build', async (t) => {
-  if (rig.skips(t)) return;
+test('the embedded engine refuses attestations by their options, before the build', async () => {
   const sources = { dockerfile: 'FROM scratch\nCOPY a.txt /', files: { 'a.txt': 'a' } };
   const built = await rig.build('embedded', sources, { provenance: 'mode=min', sbom: true });
   assert.equal(built.success, false);

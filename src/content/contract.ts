@@ -53,7 +53,11 @@ export interface ManifestWriter {
   /** Stores a manifest under its digest and, if given, points `tag` at it last. */
   putManifest(
     manifest: { readonly mediaType: string; readonly bytes: Uint8Array },
-    options?: CallOptions & { readonly tag?: string },
+    options?: CallOptions & {
+      readonly tag?: string;
+      /** Of the entry that the tag is; only an OCI layout has such entries. */
+      readonly annotations?: Readonly<Record<string, string>>;
+    },
   ): Promise<Descriptor>;
 }
 

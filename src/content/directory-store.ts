@@ -121,12 +121,15 @@ export class DirectoryStore implements ContentStore {
 
   async putManifest(
     manifest: { readonly mediaType: string; readonly bytes: Uint8Array },
-    options?: CallOptions & { readonly tag?: string },
+    options?: CallOptions & { readonly tag?: string; readonly annotations?: Readonly<Record<string, string>> },
   ): Promise<Descriptor> {
     const { mediaType, bytes } = manifest;
     const descriptor: Descriptor = { mediaType, digest: digestOf(bytes), size: bytes.byteLength };
     await this.put(descriptor, () => Promise.resolve(Readable.from([bytes], { objectMode: false })), options);
-    if (options?.tag !== undefined) await this.#index.point(options.tag, descriptor, options);
+    if (options?.tag !== undefined) {
+      const { annotations } = options;
+      await this.#index.point(options.tag, { ...descriptor, ...(annotations && { annotations }) }, options);
+    }
     return descriptor;
   }
 

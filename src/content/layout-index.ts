@@ -52,8 +52,8 @@ export class LayoutIndex {
 
   /** Points `tag` at a manifest, in place of the one it pointed at. */
   async point(tag: string, descriptor: Descriptor, options?: CallOptions): Promise<void> {
-    const { mediaType, digest, size } = descriptor;
-    const entry: Descriptor = { mediaType, digest, size, annotations: { [refNameAnnotation]: tag } };
+    const { annotations, mediaType, digest, size } = descriptor;
+    const entry: Descriptor = { mediaType, digest, size, annotations: { ...annotations, [refNameAnnotation]: tag } };
     await this.#update((entries) => [...entries.filter((other) => !isTagged(other, tag)), entry], options);
   }
 

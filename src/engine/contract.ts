@@ -45,6 +45,18 @@ export type BuildContext =
   | { readonly type: 'image'; readonly reference: Reference }
   | { readonly type: 'oci-layout'; readonly directory: string; readonly tag?: string; readonly digest?: Digest };
 
+/** Where an annotation stands; a descriptor's is in what lists it: the index, or that of an OCI layout. */
+export type AnnotationPlace = 'manifest' | 'manifest-descriptor' | 'index' | 'index-descriptor';
+
+/** An annotation elsewhere than in the manifests of all platforms: buildx's `index:key`, `manifest[linux/arm64]:key`. */
+export interface PlacedAnnotation {
+  readonly place: AnnotationPlace;
+  /** One of the request's; not for an index. Default all. */
+  readonly platform?: Platform;
+  readonly key: string;
+  readonly value: string;
+}
+
 /** What an image says about how it came to be: buildx's `--attest`. */
 export interface Attestation {
   readonly type: 'provenance' | 'sbom';
@@ -88,7 +100,9 @@ export interface BuildRequest {
   readonly platforms: readonly Platform[];
   readonly tags: readonly Reference[];
   readonly labels: Readonly<Record<string, string>>;
+  /** Of the manifest of each platform. */
   readonly annotations: Readonly<Record<string, string>>;
+  readonly placedAnnotations?: readonly PlacedAnnotation[];
   readonly cacheFrom: readonly CacheSource[];
   readonly cacheTo: readonly CacheTarget[];
   /** Caches of single stages, besides those of `cacheTo`. */

@@ -6,6 +6,7 @@ import { importCache } from '../cache/import-cache';
 import type { BuildRequest, CacheSource } from '../engine/contract';
 import { referenceInStore } from '../cache/location';
 import { finishedConfig } from '../engine/embedded/finished-config';
+import { annotationsAt } from '../engine/image-annotations';
 import type { Conversion } from '../llb/conversion';
 import { isDigest } from '../oci/digest';
 import type { Descriptor } from '../oci/descriptor';
@@ -92,11 +93,11 @@ export async function assembleImage(
   if (known.length < layers.length) return undefined;
   const config = finishedConfig(conversion, known, options.now());
   const { ociMediaTypes } = output;
-  const { annotations } = request;
+  const annotations = annotationsAt(request, 'manifest', conversion.target?.platform);
   return writeImage({ config, remote }, store, {
     ...(options.signal && { signal: options.signal }),
     ociMediaTypes,
-    annotations,
+    ...(annotations && { annotations }),
     tags: tag === undefined ? [] : [tag],
   });
 }

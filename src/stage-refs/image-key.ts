@@ -81,13 +81,18 @@ export async function isSameReads(
 
 /** Everything that a build's image depends on besides Dockerfile, arguments and content. */
 export function settingsOf(request: BuildRequest): FieldRecord {
-  const { attestations = [] } = request;
+  const { attestations = [], placedAnnotations = [] } = request;
   const output = request.outputs.find((each) => each.type === 'image');
   return {
     platform: formatPlatform(targetPlatform(request)),
     target: request.target?.toLowerCase(),
     labels: request.labels,
     annotations: request.annotations,
+    ...(placedAnnotations.length > 0 && {
+      placedAnnotations: placedAnnotations.map(({ key, place, platform, value }) => [
+        ...[place, platform && formatPlatform(platform), key, value],
+      ]),
+    }),
     network: request.network,
     extraHosts: request.extraHosts.map(({ host, ip }) => [host, ip]),
     ulimits: request.ulimits.map(({ name, soft, hard }) => [name, soft, hard]),

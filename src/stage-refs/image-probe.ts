@@ -3,6 +3,7 @@ import '../content/content-errors';
 import { isCodedError } from '../diagnostics/coded-error';
 import type { BuildOutcome, BuildRequest, CacheSource } from '../engine/contract';
 import { describeIndex } from '../engine/embedded/image-index';
+import { annotationsAt } from '../engine/image-annotations';
 import type { Conversion } from '../llb/conversion';
 import type { Descriptor } from '../oci/descriptor';
 import type { Digest } from '../oci/digest';
@@ -158,8 +159,13 @@ export class ImageProbe {
     if (!parts.every(({ descriptor }) => isManifest(descriptor.mediaType))) return undefined;
     const output = this.#request.outputs.find(({ type }) => type === 'image');
     const ociMediaTypes = output?.type === 'image' ? output.ociMediaTypes : true;
-    const manifests = images.map(({ image, platform }) => ({ platform, manifest: image.descriptor }));
-    return { ...describeIndex(manifests, { ociMediaTypes }), parts };
+    const manifests = images.map(({ image, platform }) => ({
+      platform,
+      manifest: image.descriptor,
+      annotations: annotationsAt(this.#request, 'manifest-descriptor', platform),
+    }));
+    const annotations = annotationsAt(this.#request, 'index');
+    return { ...describeIndex(manifests, { ociMediaTypes, annotations }), parts };
   }
 
   async #unlessBroken<T>(task: () => Promise<T>): Promise<T | { readonly kind: 'broken' }> {

@@ -20,7 +20,7 @@ export function readBuildArgs(
   return Object.fromEntries(entries);
 }
 
-/** Labels, annotations and the like. */
+/** Labels and the like. */
 export function readValues(
   values: ValuesOption | undefined,
   option: string,

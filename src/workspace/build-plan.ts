@@ -7,6 +7,7 @@ import { findFileMistakes } from '../engine/embedded/check-input';
 import { unsupportedByEmbedded } from '../engine/supported-options';
 import { formatReference, type Reference } from '../oci/reference';
 import type { StageRefSettings } from '../stage-refs/contract';
+import { readAnnotations } from './annotations';
 import { readAttestations } from './attestations';
 import { readBuildArgs, readValues } from './build-args';
 import { readBuildContexts } from './build-contexts';
@@ -126,13 +127,15 @@ async function readRequest(
       ? readEpoch(invocation.env['SOURCE_DATE_EPOCH'], 'SOURCE_DATE_EPOCH', mistakes)
       : readEpoch(options.sourceDateEpoch, 'sourceDateEpoch', mistakes);
   const shmSizeBytes = readSize(options.shmSize, 'shmSize', mistakes);
+  const platforms = readPlatforms(options, invocation, mistakes);
+  const attestations = readAttestations(options, mistakes);
   const rest = {
     buildArgs: readBuildArgs(options.buildArgs, invocation, mistakes),
     buildContexts: await readBuildContexts(options.buildContexts, invocation, mistakes),
-    platforms: readPlatforms(options, invocation, mistakes),
+    platforms,
+    ...readAnnotations(options.annotations, { platforms, outputs, hasAttestations: attestations.length > 0 }, mistakes),
     labels: readValues(options.labels, 'labels', mistakes),
-    annotations: readValues(options.annotations, 'annotations', mistakes),
-    attestations: readAttestations(options, mistakes),
+    attestations,
     allow: readEntitlements(options.allow, mistakes),
     secrets: readSecrets(options.secrets, invocation, mistakes),
     ssh: readSsh(options.ssh, invocation, mistakes),

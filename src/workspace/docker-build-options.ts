@@ -22,7 +22,7 @@ export interface DockerBuildOptions {
   readonly buildContexts?: Readonly<Record<string, string>>;
   readonly tags?: readonly string[];
   readonly labels?: ValuesOption;
-  readonly annotations?: ValuesOption;
+  readonly annotations?: ValuesOption | readonly string[];
   readonly platform?: string;
   readonly platforms?: readonly string[];
   readonly cache?: string;

@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { CallOptions } from '../../content/contract';
+import { imageNameAnnotation, refNameAnnotation } from '../../content/layout-index';
 import { CodedError } from '../../diagnostics/coded-error';
 import type { Descriptor } from '../../oci/descriptor';
 import { algorithmOf, hexOf } from '../../oci/digest';
@@ -24,6 +25,8 @@ export interface ImageArchiveOptions extends CallOptions {
   /** Full names with tags: `docker.io/acme/api:1`. */
   readonly names: readonly string[];
   readonly annotations?: Readonly<Record<string, string>>;
+  /** Of the manifest's entry in the layout. */
+  readonly descriptorAnnotations?: Readonly<Record<string, string>>;
 }
 
 export interface ImageArchive extends WrittenImage {
@@ -50,10 +53,10 @@ export function imageArchive(
     mediaType: 'application/vnd.oci.image.index.v1+json',
     manifests: (options.names.length > 0 ? options.names : [undefined]).map((name) => ({
       ...manifest,
-      ...(name !== undefined && {
+      ...((name !== undefined || options.descriptorAnnotations) && {
         annotations: {
-          'io.containerd.image.name': name,
-          'org.opencontainers.image.ref.name': name.slice(name.lastIndexOf(':') + 1),
+          ...options.descriptorAnnotations,
+          ...(name === undefined ? {} : namesOf(name)),
         },
       }),
     })),
@@ -67,6 +70,11 @@ export function imageArchive(
     bytesFile('oci-layout', Buffer.from('{"imageLayoutVersion":"1.0.0"}')),
   ];
   return { manifest, config: described.config, members };
+}
+
+/** As containerd and BuildKit put a name into a layout: in full, and the tag alone. */
+function namesOf(name: string): Readonly<Record<string, string>> {
+  return { [imageNameAnnotation]: name, [refNameAnnotation]: name.slice(name.lastIndexOf(':') + 1) };
 }
 
 /** Gives an archive to the docker daemon that the `docker` command talks to. */

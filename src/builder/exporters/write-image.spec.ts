@@ -66,14 +66,14 @@ test('layers and config go first, then the manifest, the other tags last; equal 
   assert.ok(await store.has(manifest.config));
 });
 
-test("Docker's media types have no annotations", async () => {
+test("with Docker's media types, the manifest has its annotations, as from BuildKit, and the layers have none", async () => {
   const { descriptors } = await remoteOf('one');
   const bytes = describeImage(config, descriptors, { ociMediaTypes: false, annotations: { a: 'b' } });
   const manifest = parseImageManifest(bytes.manifest);
   assert.equal(manifest.mediaType, 'application/vnd.docker.distribution.manifest.v2+json');
   assert.equal(manifest.config.mediaType, 'application/vnd.docker.container.image.v1+json');
   assert.equal(manifest.layers[0]?.mediaType, 'application/vnd.docker.image.rootfs.diff.tar.gzip');
-  assert.equal(manifest.annotations, undefined);
+  assert.deepEqual(manifest.annotations, { a: 'b' });
   assert.deepEqual(
     manifest.layers.map(({ annotations }) => annotations),
     [undefined],

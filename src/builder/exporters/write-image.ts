@@ -19,6 +19,8 @@ export interface WriteImageOptions extends CallOptions {
   /** Tags that point at the image when everything is there; none leaves it to be found by its digest. */
   readonly tags: readonly string[];
   readonly annotations?: Readonly<Record<string, string>>;
+  /** Of the manifest's entry, where the store is an OCI layout. */
+  readonly descriptorAnnotations?: Readonly<Record<string, string>>;
   /** Where a layer may be mounted from instead of sent. */
   readonly mountFrom?: (layer: Descriptor) => string | undefined;
   readonly onLayer?: (layer: Descriptor, event: 'started' | 'done') => void;
@@ -46,7 +48,7 @@ export function describeImage(
   options: { readonly ociMediaTypes: boolean; readonly annotations?: Readonly<Record<string, string>> },
 ): ImageBytes {
   const family = options.ociMediaTypes ? 'oci' : 'docker';
-  const hasAnnotations = options.ociMediaTypes && Object.keys(options.annotations ?? {}).length > 0;
+  const hasAnnotations = Object.keys(options.annotations ?? {}).length > 0;
   const configBytes = Buffer.from(JSON.stringify(withDiffIds(config, layers)));
   const configDescriptor: Descriptor = {
     mediaType: options.ociMediaTypes ? mediaTypes.ociConfig : mediaTypes.dockerConfig,
@@ -83,7 +85,10 @@ export async function writeImage(
   options: WriteImageOptions,
 ): Promise<WrittenImage> {
   const { config, remote } = image;
-  const call = options.signal ? { signal: options.signal } : {};
+  const call = {
+    ...(options.signal && { signal: options.signal }),
+    ...(options.descriptorAnnotations && { annotations: options.descriptorAnnotations }),
+  };
   const described = describeImage(config, remote.descriptors, options);
   await writeBlobs(remote, described, store, options);
   options.signal?.throwIfAborted();
@@ -130,8 +135,8 @@ async function writeBlobs(
 }
 
 /**
- * A layer as an image's manifest has it: without what only builders and containerd need to know. Docker's manifests
- * have no annotations at all.
+ * A layer as an image's manifest has it: without what only builders and containerd need to know. Docker's layers have
+ * no annotations at all.
  */
 function imageLayer({ annotations = {}, ...layer }: Descriptor, family: 'oci' | 'docker'): Descriptor {
   const bare = { ...layer, mediaType: convertLayerMediaType(layer.mediaType, family) };

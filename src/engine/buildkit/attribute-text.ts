@@ -44,16 +44,16 @@ export interface OutputTextOptions {
   readonly insecure?: boolean;
   /** Files get no time after `SOURCE_DATE_EPOCH`. */
   readonly rewriteTimestamp?: boolean;
+  /** Attributes that set them. */
   readonly annotations?: Readonly<Record<string, string>>;
 }
 
 export function outputText(output: ImageOutput, options: OutputTextOptions = {}): string {
   const named = options.names?.length ? { name: options.names.join(',') } : {};
-  const annotations = Object.entries(options.annotations ?? {});
   const image = {
     ...named,
     ...(options.rewriteTimestamp && { 'rewrite-timestamp': true }),
-    ...Object.fromEntries(annotations.map(([key, value]) => [`annotation.${key}`, value])),
+    ...options.annotations,
   };
   switch (output.type) {
     case 'image':

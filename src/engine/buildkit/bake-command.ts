@@ -50,7 +50,7 @@ function bakeTarget(target: SolveTarget): Readonly<Record<string, unknown>> {
     contexts: target.contexts,
     tags: target.tags,
     labels: target.labels,
-    annotations: Object.entries(target.annotations).map(([key, value]) => `${key}=${value}`),
+    annotations: target.annotations,
     platforms: target.platforms,
     'cache-from': target.cacheFrom,
     'cache-to': target.cacheTo,

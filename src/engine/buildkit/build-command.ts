@@ -19,7 +19,7 @@ export function buildArguments(target: SolveTarget, options: BuildxCommandOption
     ...flags('build-context', pairs(target.contexts)),
     ...flags('tag', target.tags),
     ...flags('label', pairs(target.labels)),
-    ...flags('annotation', pairs(target.annotations)),
+    ...flags('annotation', target.annotations),
     ...flags('platform', target.platforms.length === 0 ? [] : [target.platforms.join(',')]),
     ...flags('cache-from', target.cacheFrom),
     ...flags('cache-to', target.cacheTo),

@@ -2,6 +2,7 @@ import { basename, dirname } from 'node:path';
 import { formatPlatform } from '../../oci/platform';
 import { formatReference } from '../../oci/reference';
 import type { BuildContext, BuildRequest } from '../contract';
+import { annotationAttributes } from './annotation-text';
 import { attributeText, cacheSourceText, cacheTargetText, outputText, secretText, sshText } from './attribute-text';
 import { outputOptions } from './solve-target';
 
@@ -34,7 +35,7 @@ export function buildctlArguments(
   const output = {
     ...outputOptions(request, { canRewriteTimestamps: true }),
     names: request.tags.map(formatReference),
-    annotations: request.annotations,
+    annotations: annotationAttributes(request),
   };
   return [
     `--addr=${options.host}`,

@@ -80,7 +80,11 @@ test('every option is in the bake, and texts are no templates', async (t) => {
       platforms: [...base.platforms, { os: 'linux', architecture: 'arm64' }],
       tags: [parseReference('registry.test/a:1')],
       labels: { 'l${x}': '1' },
-      annotations: { an: 'x' },
+      annotations: { an: 'x', 'a:b': 'c' },
+      placedAnnotations: [
+        { place: 'index', key: 'in', value: 'y=z' },
+        { place: 'manifest', platform: { os: 'linux', architecture: 'arm64' }, key: 'an', value: 'w' },
+      ],
       cacheFrom: [target.destination],
       cacheTo,
       outputs: [
@@ -124,7 +128,7 @@ test('every option is in the bake, and texts are no templates', async (t) => {
     contexts: { dir: '/more', base: 'docker-image://docker.io/library/alpine:3', layout: 'oci-layout:///layout:v1' },
     tags: ['registry.test/a:1'],
     labels: { 'l$${x}': '1' },
-    annotations: ['an=x'],
+    annotations: ['an=x', 'manifest:a:b=c', 'index:in=y=z', 'manifest[linux/arm64]:an=w'],
     platforms: ['linux/amd64', 'linux/arm64'],
     'cache-from': ['type=registry,ref=localhost:5000/c:1'],
     'cache-to': [

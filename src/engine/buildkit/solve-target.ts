@@ -2,6 +2,7 @@ import { unreachable } from '../../diagnostics/unreachable';
 import { formatPlatform, type Platform } from '../../oci/platform';
 import { formatReference } from '../../oci/reference';
 import type { BuildContext, BuildRequest, ImageOutput, StageCache } from '../contract';
+import { annotationTexts } from './annotation-text';
 import { exportedStages, stageTargets } from './stage-targets';
 import {
   attestationText,
@@ -23,7 +24,8 @@ export interface SolveTarget {
   readonly contexts: Readonly<Record<string, string>>;
   readonly tags: readonly string[];
   readonly labels: Readonly<Record<string, string>>;
-  readonly annotations: Readonly<Record<string, string>>;
+  /** As buildx's `--annotation` has them. */
+  readonly annotations: readonly string[];
   readonly platforms: readonly string[];
   readonly cacheFrom: readonly string[];
   readonly cacheTo: readonly string[];
@@ -59,7 +61,7 @@ export interface SolveTargetOptions {
 export function solveTargets(request: BuildRequest, options: SolveTargetOptions): readonly SolveTarget[] {
   const ofAnyStage = anyTarget(request, options);
   const main = { ...ofAnyStage, ...(request.target !== undefined && { target: request.target }) };
-  const aside = { tags: [], annotations: {}, attestations: [], cacheTo: [] };
+  const aside = { tags: [], annotations: [], attestations: [], cacheTo: [] };
   const targets = stageTargets(request.dockerfile.text);
   const stages = exportedStages(request).map((cache): SolveTarget => {
     const { target } = targets.get(cache.stage) ?? {};
@@ -78,6 +80,7 @@ export function solveTargets(request: BuildRequest, options: SolveTargetOptions)
   const refs = (request.imageRefs ?? []).map(({ platform, reference }): SolveTarget => ({
     ...main,
     ...forPlatform(platform, request),
+    annotations: annotationTexts(request, platform ?? request.platforms[0]),
     name: imageRefTargetName(platform, request),
     tags: [formatReference(reference)],
     cacheTo: [],
@@ -122,7 +125,7 @@ function anyTarget(request: BuildRequest, options: SolveTargetOptions): SolveTar
     ),
     tags: request.tags.map(formatReference),
     labels: request.labels,
-    annotations: request.annotations,
+    annotations: annotationTexts(request),
     platforms: request.platforms.map(formatPlatform),
     cacheFrom: request.cacheFrom.map(cacheSourceText),
     cacheTo: request.cacheTo.map(cacheTargetText),

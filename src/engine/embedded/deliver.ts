@@ -14,6 +14,7 @@ import type { ProgressSink } from '../../progress/event';
 import type { Remote, SolverResult } from '../../solver/contract';
 import type { SolveOutcome } from '../../solver/solve';
 import type { BuildOutcome, BuildRequest, CacheSource } from '../contract';
+import { annotationsAt } from '../image-annotations';
 import { exportToTarget } from './cache-exports';
 import { isForPlatform } from './convert-build';
 import { finishedConfig } from './finished-config';
@@ -65,6 +66,10 @@ export async function deliver(
       return {
         platform: build.platform,
         snapshot,
+        annotations: {
+          manifest: annotationsAt(request, 'manifest', build.platform),
+          descriptor: annotationsAt(request, 'manifest-descriptor', build.platform),
+        },
         config: await imageConfig(delivery, build, snapshot),
         remote: (compression = defaultCompression, force = false) =>
           layers.remoteOf(snapshot.layers, {

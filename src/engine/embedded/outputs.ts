@@ -28,6 +28,22 @@ export interface BuiltImage {
   readonly config: ImageConfig;
   /** Its layers in a compression; gzip unless one is named. */
   readonly remote: (compression?: CompressionOptions, force?: boolean) => Promise<Remote>;
+  readonly annotations: ImageAnnotations;
+}
+
+type Annotations = Readonly<Record<string, string>> | undefined;
+
+/** Of the image of one platform. */
+export interface ImageAnnotations {
+  readonly manifest: Annotations;
+  readonly descriptor: Annotations;
+}
+
+/** An image's config and layers in one compression. */
+export interface ImageParts {
+  readonly config: ImageConfig;
+  readonly remote: Remote;
+  readonly annotations: ImageAnnotations;
 }
 
 type Written = Pick<BuildOutcome, 'image' | 'config'>;
@@ -50,13 +66,13 @@ export async function writeOutputs(images: readonly PlatformImage[], delivery: D
 function writeOutput(image: BuiltImage, output: ImageOutput, delivery: Delivery): Promise<WrittenImage | undefined> {
   switch (output.type) {
     case 'image':
-      return output.push ? pushImage(image, output, delivery) : describeOnly(image, output, delivery);
+      return output.push ? pushImage(image, output, delivery) : describeOnly(image, output);
     case 'oci':
     case 'docker':
       return writeLayout(image, output, delivery);
     case 'docker-load':
       return inVertex('loading image into docker', delivery, async () => {
-        const archive = imageArchive(await imageParts(image), archiveOptions(delivery, { forDocker: true }));
+        const archive = imageArchive(await imageParts(image), archiveOptions(image, delivery, { forDocker: true }));
         await loadIntoDocker(archive, { ...delivery, env: delivery.env });
         return archive;
       });
@@ -77,15 +93,11 @@ function writeOutput(image: BuiltImage, output: ImageOutput, delivery: Delivery)
 
 type OutputOf<T extends ImageOutput['type']> = Extract<ImageOutput, { readonly type: T }>;
 
-export async function describeOnly(
-  image: BuiltImage,
-  output: OutputOf<'image'>,
-  { request }: Delivery,
-): Promise<WrittenImage> {
+export async function describeOnly(image: BuiltImage, output: OutputOf<'image'>): Promise<WrittenImage> {
   const parts = await imageParts(image, output.compression, output.forceCompression);
   const { manifestDigest, manifest, mediaType, config } = describeImage(parts.config, parts.remote.descriptors, {
     ociMediaTypes: output.ociMediaTypes,
-    annotations: request.annotations,
+    ...(image.annotations.manifest && { annotations: image.annotations.manifest }),
   });
   return { manifest: { mediaType, digest: manifestDigest, size: manifest.length }, config };
 }
@@ -145,7 +157,7 @@ async function writeImageRef(
   if (output?.type !== 'image') return undefined;
   const store = delivery.registries.repository(reference);
   if (state === 'missing' && (await store.resolve(reference.tag ?? 'latest', callOf(delivery)))) {
-    return (await describeOnly(image, output, delivery)).manifest;
+    return (await describeOnly(image, output)).manifest;
   }
   const parts = await imageParts(image, output.compression, output.forceCompression);
   const { manifest } = await inVertex(`pushing ${formatReference(reference)}`, delivery, (vertex) =>
@@ -167,7 +179,7 @@ function sharedRepository(reference: Reference, others: readonly Reference[]): s
 }
 
 export function writeTo(
-  parts: { readonly config: ImageConfig; readonly remote: Remote },
+  parts: ImageParts,
   store: ContentStore,
   context: {
     readonly output: { readonly ociMediaTypes: boolean };
@@ -200,7 +212,7 @@ export function writeTo(
     ...(delivery.signal && { signal: delivery.signal }),
     ociMediaTypes: output.ociMediaTypes,
     tags,
-    annotations: delivery.request.annotations,
+    ...writtenAnnotations(parts),
     ...(mountFrom !== undefined && { mountFrom: () => mountFrom }),
     onLayer: (layer, event) => {
       status(layer, event === 'done' ? layer.size : 0, event === 'done' ? delivery.now() : undefined);
@@ -221,7 +233,7 @@ function writeLayout(image: BuiltImage, output: OutputOf<'oci' | 'docker'>, deli
     async () => {
       const parts = await imageParts(image, output.compression);
       if (tar) {
-        const archive = imageArchive(parts, archiveOptions(delivery, { forDocker: type === 'docker' }));
+        const archive = imageArchive(parts, archiveOptions(image, delivery, { forDocker: type === 'docker' }));
         await writeTarFile(destination, archive.members, delivery);
         return archive;
       }
@@ -232,7 +244,7 @@ function writeLayout(image: BuiltImage, output: OutputOf<'oci' | 'docker'>, deli
         ...callOf(delivery),
         ociMediaTypes: true,
         tags,
-        annotations: delivery.request.annotations,
+        ...writtenAnnotations(parts),
       });
     },
   );
@@ -255,9 +267,13 @@ export async function imageParts(
   image: BuiltImage,
   compression?: CompressionOptions,
   force?: boolean,
-): Promise<{ readonly config: ImageConfig; readonly remote: Remote }> {
+): Promise<ImageParts> {
   const remote = await image.remote(compression, force);
-  return { config: withDiffIds(image.config, remote), remote };
+  return { config: withDiffIds(image.config, remote), remote, annotations: image.annotations };
+}
+
+function writtenAnnotations({ annotations: { descriptor, manifest } }: Pick<ImageParts, 'annotations'>) {
+  return { ...(manifest && { annotations: manifest }), ...(descriptor && { descriptorAnnotations: descriptor }) };
 }
 
 /** The config with the diffIDs that the blobs have: those of estargz are not the ones of the layers they were made of. */
@@ -267,9 +283,9 @@ function withDiffIds(config: ImageConfig, { descriptors }: Remote): ImageConfig 
   return { ...config, rootfs: { ...config.rootfs, diff_ids: diffIds } };
 }
 
-function archiveOptions(delivery: Delivery, { forDocker }: { readonly forDocker: boolean }) {
-  const { annotations, tags } = delivery.request;
-  return { ...callOf(delivery), forDocker, annotations, names: tags.map(formatReference) };
+function archiveOptions(image: BuiltImage, delivery: Delivery, { forDocker }: { readonly forDocker: boolean }) {
+  const names = delivery.request.tags.map(formatReference);
+  return { ...callOf(delivery), forDocker, names, ...writtenAnnotations(image) };
 }
 
 /** Tags by repository: its first reference and all tags in it. */

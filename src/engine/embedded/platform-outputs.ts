@@ -10,6 +10,7 @@ import type { Descriptor } from '../../oci/descriptor';
 import { formatPlatform, type Platform } from '../../oci/platform';
 import { formatReference } from '../../oci/reference';
 import type { ImageOutput } from '../contract';
+import { annotationsAt } from '../image-annotations';
 import type { Delivery } from './deliver';
 import { describeIndex, writeIndex, type PlatformManifest } from './image-index';
 import { byRepository, describeOnly, imageParts, writeDirectory, writeTo, type BuiltImage } from './outputs';
@@ -64,10 +65,10 @@ async function describe(
   delivery: Delivery,
 ): Promise<Descriptor> {
   const manifests = images.map(async (image): Promise<PlatformManifest> => {
-    const { manifest } = await describeOnly(image, output, delivery);
-    return { platform: image.platform, manifest };
+    const { manifest } = await describeOnly(image, output);
+    return platformManifest(image, manifest);
   });
-  return describeIndex(await Promise.all(manifests), output).descriptor;
+  return describeIndex(await Promise.all(manifests), indexOptions(output, delivery)).descriptor;
 }
 
 /** The images first, and the tags last: none points at an index that is not complete. */
@@ -84,9 +85,9 @@ async function pushIndex(
         for (const image of images) {
           const parts = await imageParts(image, output.compression, output.forceCompression);
           const { manifest } = await writeTo(parts, store, { output, tags: [], vertex, delivery });
-          manifests.push({ platform: image.platform, manifest });
+          manifests.push(platformManifest(image, manifest));
         }
-        const index = describeIndex(manifests, output);
+        const index = describeIndex(manifests, indexOptions(output, delivery));
         await writeIndex(index, store, { ...callOf(delivery), tags });
         return index.descriptor;
       }),
@@ -123,12 +124,24 @@ async function fillLayout(
   for (const image of images) {
     const parts = await imageParts(image, output.compression);
     const { manifest } = await writeTo(parts, store, { output: { ociMediaTypes: true }, tags: [], delivery });
-    manifests.push({ platform: image.platform, manifest });
+    manifests.push(platformManifest(image, manifest));
   }
-  const index = describeIndex(manifests, { ociMediaTypes: true });
-  const tags = [...new Set(delivery.request.tags.map(({ tag }) => tag ?? 'latest'))];
-  await writeIndex(index, store, { ...callOf(delivery), tags });
+  const index = describeIndex(manifests, indexOptions({ ociMediaTypes: true }, delivery));
+  const named = [...new Set(delivery.request.tags.map(({ tag }) => tag ?? 'latest'))];
+  // A layout finds its image by an entry in its index only.
+  const tags = named.length === 0 ? ['latest'] : named;
+  const annotations = annotationsAt(delivery.request, 'index-descriptor');
+  await writeIndex(index, store, { ...callOf(delivery), tags, annotations });
   return index.descriptor;
+}
+
+/** The image as the index lists it. */
+function platformManifest({ annotations, platform }: PlatformImage, manifest: Descriptor): PlatformManifest {
+  return { platform, manifest, annotations: annotations.descriptor };
+}
+
+function indexOptions({ ociMediaTypes }: { readonly ociMediaTypes: boolean }, { request }: Delivery) {
+  return { ociMediaTypes, annotations: annotationsAt(request, 'index') };
 }
 
 /** Whoever built it, and when: the archive is the same. */
