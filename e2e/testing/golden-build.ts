@@ -78,7 +78,8 @@ export function whyNoGolden(): string | undefined {
 
 /** Names of the recorded builds, known before any of them is read. */
 export function goldenNames(): readonly string[] {
-  return readdirSync(join(repositoryRoot(), 'test-data/golden/cases'), { withFileTypes: true })
+  return ['cases', 'more']
+    .flatMap((folder) => readdirSync(join(repositoryRoot(), 'test-data/golden', folder), { withFileTypes: true }))
     .flatMap((entry) => (entry.isDirectory() ? [entry.name] : []))
     .sort();
 }
