@@ -2,12 +2,19 @@
 import { availableParallelism, cpus } from 'node:os';
 import { TemporaryDirectory } from '../src/testing/temporary-directory';
 import type { Bench } from './bench';
+import { buildersBench } from './builders';
 import { compressionBench } from './compression';
 import { matchingBench } from './matching';
 import { transferBench } from './transfer';
 import { unchangedBuildBench } from './unchanged-build';
 
-const benches: readonly Bench[] = [compressionBench, transferBench, unchangedBuildBench, matchingBench];
+const benches: readonly Bench[] = [
+  compressionBench,
+  transferBench,
+  unchangedBuildBench,
+  matchingBench,
+  buildersBench,
+];
 
 async function main(names: readonly string[]): Promise<void> {
   const unknown = names.filter((name) => !benches.some((bench) => bench.name === name));
