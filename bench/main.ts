@@ -8,13 +8,7 @@ import { matchingBench } from './matching';
 import { transferBench } from './transfer';
 import { unchangedBuildBench } from './unchanged-build';
 
-const benches: readonly Bench[] = [
-  compressionBench,
-  transferBench,
-  unchangedBuildBench,
-  matchingBench,
-  buildersBench,
-];
+const benches: readonly Bench[] = [compressionBench, transferBench, unchangedBuildBench, matchingBench, buildersBench];
 
 async function main(names: readonly string[]): Promise<void> {
   const unknown = names.filter((name) => !benches.some((bench) => bench.name === name));

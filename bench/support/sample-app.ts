@@ -1,43 +1,54 @@
-import { readdirSync } from 'node:fs';
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { execFile } from 'node:child_process';
+import { mkdir, readdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { repositoryRoot } from '../../src/testing/repository-root';
 
-/** Bytes of the packages that the app depends on, in files of real JavaScript. */
-const packageBytes = 24_000_000;
+/** Packages without dependencies of their own that this repository has installed, 40 MB together. */
+const packages = ['typescript', 'prettier', 'undici', 'yaml', 'fflate', 'tslib'];
 const sourceFiles = 200;
+const execute = promisify(execFile);
 
 export interface SampleApp {
+  /** Holds the Dockerfile, too. */
   readonly context: string;
-  readonly dockerfile: string;
-  /** Changes one source file; each call to another content. */
+  /** Changes one source file; each version to another content. */
   changeSource(version: number): Promise<void>;
 }
 
 /**
- * An app as people have them, without anything that needs a network: a stage that installs its packages, one that builds,
- * and the image that takes from both.
+ * An app as people have them, which needs no network: a stage that installs packages with npm, one that compiles 200
+ * files of TypeScript, and the image that takes from both.
  */
 export async function writeSampleApp(directory: string, base: string): Promise<SampleApp> {
   const context = join(directory, 'app');
   await mkdir(join(context, 'src'), { recursive: true });
-  await writePackages(join(context, 'packages'));
-  await writeFile(join(context, 'package.json'), '{ "name": "app", "version": "1.0.0" }\n');
+  const dependencies = await packDependencies(join(context, 'vendor'));
+  await writeFile(
+    join(context, 'package.json'),
+    JSON.stringify({ name: 'app', version: '1.0.0', private: true, dependencies }, undefined, 2),
+  );
   for (let index = 0; index < sourceFiles; index++) {
-    await writeFile(join(context, 'src', `part${index}.js`), `exports.part${index} = () => ${index};\n`.repeat(20));
+    const line = (part: number): string =>
+      `export const part${index}_${part} = (value: number): number => value + ${part};\n`;
+    await writeFile(
+      join(context, 'src', `part${index}.ts`),
+      Array.from({ length: 20 }, (_, part) => line(part)).join(''),
+    );
   }
   const changeSource = (version: number): Promise<void> =>
-    writeFile(join(context, 'src/main.js'), `console.log('version ${version}');\n`);
+    writeFile(join(context, 'src/main.ts'), `import { part1_2 } from './part1';\nconsole.log(part1_2(${version}));\n`);
   await changeSource(0);
   const text = `FROM ${base} AS deps
 WORKDIR /repo
 COPY package.json ./
-COPY packages ./packages
-RUN cp -r packages node_modules && find node_modules -type f | sort > node_modules/.lock
+COPY vendor ./vendor
+RUN --mount=type=cache,target=/root/.npm \\
+    node /opt/npm/bin/npm-cli.js install --offline --no-audit --no-fund --no-update-notifier --ignore-scripts
 
 FROM deps AS build
 COPY src ./src
-RUN mkdir dist && cat src/*.js > dist/main.js && cp node_modules/.lock dist/
+RUN node node_modules/typescript/bin/tsc --outDir dist --rootDir src --module commonjs --target es2022 src/*.ts
 
 FROM ${base}
 WORKDIR /app
@@ -47,20 +58,20 @@ USER 1000
 CMD ["node", "main.js"]
 `;
   await writeFile(join(context, 'Dockerfile'), text);
-  return { context, dockerfile: join(context, 'Dockerfile'), changeSource };
+  return { context, changeSource };
 }
 
-async function writePackages(directory: string): Promise<void> {
-  const modules = join(repositoryRoot(), 'node_modules');
-  const names = readdirSync(modules, { recursive: true, encoding: 'utf8' }).filter((name) => /\.[cm]?js$/.test(name));
-  let bytes = 0;
-  for (const name of names.sort()) {
-    const content = await readFile(join(modules, name)).catch(() => undefined);
-    if (content === undefined || content.length > 1_000_000) continue;
-    const path = join(directory, name);
-    await mkdir(dirname(path), { recursive: true });
-    await writeFile(path, content);
-    bytes += content.length;
-    if (bytes >= packageBytes) return;
-  }
+/** As archives in `directory`, with the dependencies that name them in a package.json at its side. */
+async function packDependencies(directory: string): Promise<Readonly<Record<string, string>>> {
+  await mkdir(directory);
+  const sources = packages.map((name) => join(repositoryRoot(), 'node_modules', name));
+  await execute('npm', ['pack', '--ignore-scripts', '--silent', '--pack-destination', directory, ...sources]);
+  const archives = await readdir(directory);
+  return Object.fromEntries(
+    packages.map((name) => {
+      const archive = archives.find((file) => new RegExp(`^${name}-\\d`).test(file));
+      if (archive === undefined) throw new Error(`npm packed no ${name}`);
+      return [name, `file:vendor/${archive}`];
+    }),
+  );
 }
