@@ -61,7 +61,7 @@ async function timeExecutor(
     push: true,
     progress: 'plain',
     stateDir,
-    ...(caches === 'refs' && { cache: `${name}/cache` }),
+    ...(caches === 'refs' && { cache: `${name}/cache`, trust: 'open' as const }),
     ...(caches === 'max' && { cacheTo: [`${cache},mode=max`] }),
     ...(caches === 'max' && scenario !== 'first build' && { cacheFrom: [cache] }),
   };

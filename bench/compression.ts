@@ -119,7 +119,7 @@ async function compareDecoding(path: string, contentBytes: number, context: Benc
 
 export const compressionBench: Bench = {
   name: 'compression',
-  description: `compressing and decompressing 128 MiB on ${cores} cores`,
+  description: `compressing and decompressing 64 MiB on ${cores} cores`,
   async run(context) {
     const path = join(context.directory, 'corpus');
     const bytes = await writeCorpus(path);

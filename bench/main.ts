@@ -1,14 +1,24 @@
 // npm run bench [-- name…]: measures side by side with other programs. Prints numbers and judges nothing.
 import { availableParallelism, cpus } from 'node:os';
 import { TemporaryDirectory } from '../src/testing/temporary-directory';
+import { appsBench } from './apps';
 import type { Bench } from './bench';
 import { buildersBench } from './builders';
 import { compressionBench } from './compression';
+import { hitsBench } from './hits';
 import { matchingBench } from './matching';
 import { transferBench } from './transfer';
 import { unchangedBuildBench } from './unchanged-build';
 
-const benches: readonly Bench[] = [compressionBench, transferBench, unchangedBuildBench, matchingBench, buildersBench];
+const benches: readonly Bench[] = [
+  compressionBench,
+  transferBench,
+  unchangedBuildBench,
+  matchingBench,
+  buildersBench,
+  hitsBench,
+  appsBench,
+];
 
 async function main(names: readonly string[]): Promise<void> {
   const unknown = names.filter((name) => !benches.some((bench) => bench.name === name));

@@ -6,11 +6,11 @@ import { repositoryRoot } from '../../src/testing/repository-root';
 const MiB = 1024 * 1024;
 
 /**
- * Writes what layers are made of: half of it a program (this Node), half of it JavaScript (`node_modules`), 128 MiB
+ * Writes what layers are made of: half of it a program (this Node), half of it JavaScript (`node_modules`), 64 MiB
  * together. Every machine that installed this repository under the same Node has the same bytes.
  */
 export async function writeCorpus(path: string): Promise<number> {
-  const halfBytes = 64 * MiB;
+  const halfBytes = 32 * MiB;
   const file = await open(path, 'w');
   try {
     const program = await readFile(process.execPath);

@@ -58,6 +58,8 @@ USER 1000
 CMD ["node", "main.js"]
 `;
   await writeFile(join(context, 'Dockerfile'), text);
+  // Builds of a branch have a cache of their own.
+  await execute('git', ['init', '--quiet', '--initial-branch=main', context]);
   return { context, changeSource };
 }
 

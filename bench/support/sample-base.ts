@@ -2,6 +2,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pushDebianBase, readHostSettings } from '../../e2e/testing/debian-base';
 import { buildOnEmptyState, pushTo } from '../../e2e/testing/embedded-build';
+import { mediaTypes } from '../../src/oci/media-types';
 
 const clean =
   'rm -rf /var/lib/apt/lists/* /var/cache/apt/*.bin /var/cache/ldconfig/aux-cache /var/log/apt /var/log/*.log';
@@ -40,4 +41,15 @@ COPY --from=npm / /opt/npm
     { directory },
   );
   return undefined;
+}
+
+/** The reference with the digest of what its tag points at. Only for a registry on this machine that asks for no login. */
+export async function pinned(reference: string): Promise<string> {
+  const { host, pathname } = new URL(`http://${reference}`);
+  const [repository = '', tag = ''] = pathname.slice(1).split(':');
+  const url = `http://${host}/v2/${repository}/manifests/${tag}`;
+  const { headers } = await fetch(url, { method: 'HEAD', headers: { accept: mediaTypes.ociManifest } });
+  const digest = headers.get('docker-content-digest');
+  if (digest === null) throw new Error(`${url} has no digest`);
+  return `${reference}@${digest}`;
 }
