@@ -127,4 +127,6 @@ export interface Sandbox {
   /** `crun`, `runc`, `namespaces` or `chroot`, with a word on privileges, for messages. */
   readonly description: string;
   run(run: SandboxRun, options?: CallOptions): Promise<StoredLayer>;
+  /** Does early what a step on `rootfs` needs first, layer by layer as they arrive. Without it, `run` does. */
+  prepare?(rootfs: Snapshot, options?: CallOptions): Promise<void>;
 }

@@ -44,6 +44,11 @@ export interface Worker<R extends SolverResult> {
    * or becomes the input of an execution; a rejection turns the hit into a miss. Without it, `tree` is used.
    */
   prepare?(result: R, options: ExecuteOptions): Promise<void>;
+  /**
+   * Told that a vertex is going to be executed on `result` as its input `index`, as soon as that is certain: its bytes are
+   * maybe not at hand yet. A chance to begin early with what the execution needs; it must not throw.
+   */
+  expect?(vertex: Vertex, index: number, result: R): void;
   /** diffIDs of a base image, for its second cache key. */
   imageDiffIds(vertex: Vertex, options?: CallOptions): Promise<readonly Digest[]>;
   /** Without it, http sources have no cache key. */

@@ -122,6 +122,13 @@ export class Evaluator<R extends SolverResult> {
     });
   }
 
+  /** The usable result of an input of a vertex that is going to be executed. */
+  async #expectedResult({ vertex }: EdgeNode<R>, input: EdgeNode<R>, index: number): Promise<R> {
+    const { worker } = this.options;
+    if (worker.expect) worker.expect(vertex, index, (await this.result(input)).result);
+    return this.#usableResult(input);
+  }
+
   async #prepare(result: R): Promise<void> {
     const { worker } = this.options;
     if (worker.prepare) await worker.prepare(result, this.#executeOptions());
@@ -162,7 +169,7 @@ export class Evaluator<R extends SolverResult> {
     // The keys by content are computed before the step runs, as it is they that say a source does not exist.
     const contents = node.map.inputs.flatMap(({ content }, input) => (content ? [this.#content(node, input)] : []));
     const [inputs] = await Promise.all([
-      Promise.all(node.inputs.map((input) => this.#usableResult(input))),
+      Promise.all(node.inputs.map((input, index) => this.#expectedResult(node, input, index))),
       Promise.all(contents),
     ]);
     return this.#slots.run(async () => {

@@ -87,6 +87,22 @@ test('what a step ends with has a hint: a file that is not there, a full disk', 
   );
 });
 
+test('a worker is told what will be executed before the bytes that it needs are there', async () => {
+  const world = new FakeWorld();
+  const registry = await exported(world, await build(world, app));
+  const changed = new MemoryTree().file('package.json', '{}').file('src/main.js', 'changed()');
+  const worker = new FakeWorker(world, { context: changed });
+  await build(world, app, { worker, sources: [await importSource(registry, 'cache')] });
+  const of = (step: string) => worker.told.filter((line) => line.includes(step));
+  assert.deepEqual(of('COPY src /src').sort(), [
+    'execute COPY src /src',
+    'expect COPY src /src on 0, elsewhere',
+    'expect COPY src /src on 1, here',
+  ]);
+  assert.equal(of('COPY src /src').at(-1), 'execute COPY src /src');
+  assert.deepEqual(of('RUN install'), []);
+});
+
 test('an empty cache: everything is executed once, and in the order of the graph', async () => {
   const { executed, outcome } = await build(new FakeWorld(), app);
   assert.equal(new Set(executed).size, executed.length);

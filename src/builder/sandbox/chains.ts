@@ -39,6 +39,8 @@ export class Chains {
 
   /** Makes sure that the snapshot is unpacked; gives what its root consists of, topmost first. */
   async of(snapshot: Snapshot, options: CallOptions = {}): Promise<LowerChains> {
+    // All at once, so that one is unpacked while the next ones are on their way; a failure shows where it is waited for.
+    for (const layer of snapshot.layers) void layer.load(options).catch(() => undefined);
     const lowers: string[] = [];
     for (const group of this.#groups(snapshot.layers)) {
       await this.#ensure(group, [...lowers], options);

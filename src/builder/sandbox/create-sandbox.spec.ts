@@ -107,6 +107,19 @@ async function behaves(t: TestContext, kind: Kind, rig: SandboxRig): Promise<voi
     }
   });
 
+  await t.test('a step finds unpacked what was prepared, and begins while it still is', async () => {
+    const { sandbox } = rig;
+    const rootfs = await rig.snapshot([file('early', 'here\n')]);
+    const above = rig.base.with(...rootfs.layers);
+    const preparing = sandbox.prepare?.(above);
+    assert.equal(await rig.print('cat /early', { rootfs: above }), 'here\n');
+    await preparing;
+    const stopped = AbortSignal.abort(new Error('not needed any more'));
+    const unneeded = rig.base.with(...(await rig.snapshot([file('late', 'there\n')])).layers);
+    await assert.rejects(async () => sandbox.prepare?.(unneeded, { signal: stopped }), /not needed any more/);
+    assert.equal(await rig.print('cat /late', { rootfs: unneeded }), 'there\n');
+  });
+
   await t.test('unpacks links, markers and owners as the layers say', async () => {
     const mtimeNs = 1_600_000_000_000_000_000n;
     const layers = await rig.snapshot(

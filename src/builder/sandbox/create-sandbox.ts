@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import type { CallOptions } from '../../content/contract';
-import type { LayerStore, Sandbox, SandboxMount, SandboxRun, StoredLayer } from '../contract';
+import type { LayerStore, Sandbox, SandboxMount, SandboxRun, Snapshot, StoredLayer } from '../contract';
 import { DEFAULT_SHM_BYTES } from './agent/kernel-paths';
 import type { RunExit, RuntimeName, Trial, WireMount } from './agent/protocol';
 import { Chains } from './chains';
@@ -100,6 +100,10 @@ class AgentSandbox implements OpenedSandbox {
       stopListening();
       await agent.request('finish', { run: name, ...(chain !== undefined && { chain }) }).catch(() => undefined);
     }
+  }
+
+  async prepare(rootfs: Snapshot, options: CallOptions = {}): Promise<void> {
+    await this.#chains.of(rootfs, options);
   }
 
   [Symbol.asyncDispose](): Promise<void> {

@@ -23,6 +23,7 @@ import { refuseForeignRuns } from './foreign-runs';
 import { HttpSources } from './http-source';
 import { inVertex } from './progress-vertex';
 import { RegistryStores } from './registry-stores';
+import { runBases } from './run-bases';
 import { SecretValues } from './secrets';
 import { SshAgents } from './ssh';
 import { cachedStages, type PlatformConversion } from './stage-caches';
@@ -81,7 +82,8 @@ class EmbeddedBuild {
   }
 
   async dispose(): Promise<void> {
-    for (const disposable of this.#disposables.splice(0).reverse()) await disposable[Symbol.asyncDispose]();
+    // One by one: a sandbox that is just being started is added while the worker, which waits for it, ends.
+    for (let last = this.#disposables.pop(); last; last = this.#disposables.pop()) await last[Symbol.asyncDispose]();
   }
 
   async run(): Promise<BuildOutcome> {
@@ -101,7 +103,8 @@ class EmbeddedBuild {
     });
     const conversions = await this.#convertAll(input, images);
     const [{ conversion }] = conversions;
-    await refuseForeignRuns(conversions.flatMap((each) => each.conversion.root ?? []));
+    const roots = conversions.flatMap((each) => each.conversion.root ?? []);
+    await refuseForeignRuns(roots);
     const imports = await importCaches(request.cacheFrom, {
       ...this.#call,
       store: storeOf,
@@ -119,21 +122,24 @@ class EmbeddedBuild {
         ...(this.options.downloads && { downloads: this.options.downloads }),
       }),
     );
-    const worker = new EmbeddedWorker({
-      store,
-      temporaryDirectory: state.temporary,
-      images,
-      directories: input.directories,
-      sandbox: once(async () => this.#own(await settings.createSandbox(state.sandbox, store))),
-      secrets,
-      ssh,
-      cacheMounts: new CacheMounts(state.cacheMounts),
-      http,
-      git: { temporaryDirectory: state.temporary, env },
-      now,
-      ...(request.shmSizeBytes !== undefined && { shmSizeBytes: request.shmSizeBytes }),
-      ...(conversion.sourceDateEpoch !== undefined && { sourceDateEpoch: conversion.sourceDateEpoch }),
-    });
+    const worker = this.#own(
+      new EmbeddedWorker({
+        store,
+        temporaryDirectory: state.temporary,
+        images,
+        directories: input.directories,
+        sandbox: once(async () => this.#own(await settings.createSandbox(state.sandbox, store))),
+        secrets,
+        ssh,
+        cacheMounts: new CacheMounts(state.cacheMounts),
+        runBases: runBases(roots),
+        http,
+        git: { temporaryDirectory: state.temporary, env },
+        now,
+        ...(request.shmSizeBytes !== undefined && { shmSizeBytes: request.shmSizeBytes }),
+        ...(conversion.sourceDateEpoch !== undefined && { sourceDateEpoch: conversion.sourceDateEpoch }),
+      }),
+    );
     const solved = await this.#solve(conversions, worker, [await localState.load(this.#call), ...imports.sources]);
     await localState.save(solved.records, {
       ...this.#call,

@@ -15,12 +15,14 @@ import type { ExecOperation, Vertex } from '../../llb/operation';
 import type { Descriptor } from '../../oci/descriptor';
 import { isDigest, type Digest } from '../../oci/digest';
 import type { ExecuteOptions, GitIdentity, HttpIdentity, Remote, SolverResult, Worker } from '../../solver/contract';
+import { stoppable } from '../../content/stoppable';
 import type { BaseImages } from './base-images';
 import type { CacheMounts } from './cache-mounts';
 import { runExecStep } from './exec-step';
 import { resolveGit, withCheckout, type GitOptions } from './git-source';
 import type { HttpSources } from './http-source';
 import { localFiles, LocalTree } from './local-tree';
+import { baseInput } from './run-bases';
 import type { SecretValues } from './secrets';
 import type { SshAgents } from './ssh';
 import { unpackTree } from '../../builder/exporters/unpack-tree';
@@ -45,6 +47,8 @@ export interface EmbeddedWorkerOptions {
   readonly cacheMounts: CacheMounts;
   readonly http: HttpSources;
   readonly git: GitOptions;
+  /** Steps whose base a RUN step runs in, sooner or later. */
+  readonly runBases: ReadonlySet<Digest>;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
   readonly shmSizeBytes?: number;
@@ -52,10 +56,12 @@ export interface EmbeddedWorkerOptions {
 }
 
 /** Runs the operations of a build in this process; RUN steps in a sandbox. */
-export class EmbeddedWorker implements Worker<SolverResult> {
+export class EmbeddedWorker implements Worker<SolverResult>, AsyncDisposable {
   readonly #options: EmbeddedWorkerOptions;
   readonly #git = new Map<Digest, Promise<GitIdentity>>();
   readonly #downloads = new Map<string, number>();
+  readonly #early = new Set<Promise<void>>();
+  readonly #ending = stoppable();
 
   constructor(options: EmbeddedWorkerOptions) {
     this.#options = options;
@@ -125,6 +131,25 @@ export class EmbeddedWorker implements Worker<SolverResult> {
 
   async prepare(result: SolverResult, options: ExecuteOptions): Promise<void> {
     if (isSnapshot(result)) await Promise.all(result.layers.map((layer) => layer.load(options)));
+  }
+
+  /** Unpacks what a RUN step will run in while its layers are still being downloaded. */
+  expect(vertex: Vertex, index: number, result: SolverResult): void {
+    const { runBases, sandbox } = this.#options;
+    const { signal } = this.#ending;
+    if (!isSnapshot(result) || !runBases.has(vertex.digest) || baseInput(vertex) !== index || signal.aborted) return;
+    const task: Promise<void> = sandbox()
+      .then((opened) => opened.prepare?.(result, { signal }))
+      // The step itself meets the same again, and tells.
+      .catch(() => undefined)
+      .finally(() => this.#early.delete(task));
+    this.#early.add(task);
+  }
+
+  /** Ends what was begun early and is not needed any more. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#ending.stop(new Error('the build is over'));
+    await Promise.all(this.#early);
   }
 
   imageDiffIds(vertex: Vertex): Promise<readonly Digest[]> {

@@ -26,6 +26,8 @@ const MAX_FILE_BYTES = 64 * 1024;
 /** A builder in memory: real copies, and RUN steps that are functions. Notes what it was asked to do. */
 export class FakeWorker implements Worker<FakeResult> {
   readonly executed: string[] = [];
+  /** What {@link expect} and {@link execute} were told, in order. */
+  readonly told: string[] = [];
   readonly #local = new Set<string>();
 
   constructor(
@@ -39,11 +41,17 @@ export class FakeWorker implements Worker<FakeResult> {
     options: ExecuteOptions,
   ): Promise<readonly FakeResult[]> {
     options.signal?.throwIfAborted();
-    this.executed.push(vertex.name.replace(/^\[[^\]]*\] /, ''));
+    this.executed.push(shortName(vertex));
+    this.told.push(`execute ${shortName(vertex)}`);
     await this.options.onExecute?.(vertex, options);
     const result = await this.#result(vertex, inputs);
     this.#local.add(result.id);
     return [result];
+  }
+
+  expect(vertex: Vertex, index: number, result: FakeResult): void {
+    const where = this.#local.has(result.id) ? 'here' : 'elsewhere';
+    this.told.push(`expect ${shortName(vertex)} on ${index}, ${where}`);
   }
 
   fromRemote(remote: Remote): Promise<FakeResult> {
@@ -114,6 +122,10 @@ export class FakeWorker implements Worker<FakeResult> {
     }
     return this.world.stack(base?.diffIds ?? [], await fingerprint(tree), tree);
   }
+}
+
+function shortName({ name }: Vertex): string {
+  return name.replace(/^\[[^\]]*\] /, '');
 }
 
 async function copyAction(tree: MemoryTree, action: CopyAction, source: FileTree | undefined): Promise<void> {
