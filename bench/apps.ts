@@ -109,7 +109,7 @@ export const appsBench: Bench = {
     const measure = async (label: string, work: () => Promise<unknown>): Promise<void> => {
       await removeTree(stateDir);
       registry.takeRequests();
-      const ms = await measureMs(work, { rounds: 1 });
+      const ms = await measureMs(work);
       const requests = registry.takeRequests().length;
       rows.push([
         label,

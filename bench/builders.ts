@@ -3,7 +3,7 @@ import { removeTree } from '../src/testing/remove-tree';
 import type { DockerBuildOptions } from '../src/workspace/docker-build-options';
 import type { Bench, BenchContext } from './bench';
 import { openEmptyBuildKit, type EmptyBuildKit } from './support/empty-buildkit';
-import { median } from './support/measure';
+import { measureMs, median } from './support/measure';
 import { startDistribution, startOurRegistry } from './support/registries';
 import { runExecutor } from './support/run-executor';
 import { writeSampleApp, type SampleApp } from './support/sample-app';
@@ -30,7 +30,7 @@ interface Contest {
 async function timeBuildKit(contest: Contest, scenario: Scenario, name: string): Promise<number> {
   await using builder = await openOrThrow(contest.directory);
   const cache = `${name}/cache:app`;
-  return await time(() =>
+  return await measureMs(() =>
     builder.build({
       context: contest.app.context,
       image: `${name}/app:latest`,
@@ -66,18 +66,12 @@ async function timeExecutor(
     ...(caches === 'max' && scenario !== 'first build' && { cacheFrom: [cache] }),
   };
   try {
-    return await time(() =>
+    return await measureMs(() =>
       runExecutor({ root: app.context, builds: [{ project: 'app', projectRoot: '.', options }] }),
     );
   } finally {
     await removeTree(stateDir);
   }
-}
-
-async function time(work: () => Promise<unknown>): Promise<number> {
-  const start = performance.now();
-  await work();
-  return performance.now() - start;
 }
 
 function timeOf(contest: Contest, contestant: Contestant, scenario: Scenario, round: number): Promise<number> {

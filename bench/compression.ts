@@ -10,7 +10,7 @@ import { decompress } from '../src/compression/decompress';
 import { findNativeZstd } from '../src/compression/native-zstd';
 import type { Bench, BenchContext } from './bench';
 import { writeCorpus } from './support/corpus';
-import { measureMs, megabytesPerSecond } from './support/measure';
+import { measureInTurns, measureMs, megabytesPerSecond } from './support/measure';
 import { hasProgram, runProgram, versionOf } from './support/programs';
 import { formatTable } from './support/table';
 
@@ -79,23 +79,24 @@ const races: readonly Race[] = [
 ];
 
 async function compare(race: Race, path: string, contentBytes: number, { print }: BenchContext): Promise<void> {
-  const rows: string[][] = [];
-  let referenceMs: number | undefined;
-  for (const { label, program, run } of race.contenders) {
-    if (program !== undefined && !hasProgram(program)) {
-      print(`(left out: ${label}, which this machine does not have)`);
-      continue;
-    }
-    let bytes = 0;
-    const ms = await measureMs(async () => (bytes = await run(path)), { rounds });
-    referenceMs ??= ms;
-    rows.push([
-      label,
-      megabytesPerSecond(contentBytes, ms).toFixed(0),
-      (contentBytes / bytes).toFixed(3),
-      (referenceMs / ms).toFixed(2),
-    ]);
+  const present = race.contenders.filter(({ program }) => program === undefined || hasProgram(program));
+  for (const contender of race.contenders) {
+    if (!present.includes(contender)) print(`(left out: ${contender.label}, which this machine does not have)`);
   }
+  const bytes = new Map<Contender, number>();
+  const times = await measureInTurns(
+    present.map((contender) => () => measureMs(async () => bytes.set(contender, await contender.run(path)))),
+    rounds,
+  );
+  const rows = present.map((contender, index) => {
+    const ms = times[index] ?? Number.NaN;
+    return [
+      contender.label,
+      megabytesPerSecond(contentBytes, ms).toFixed(0),
+      (contentBytes / (bytes.get(contender) ?? Number.NaN)).toFixed(3),
+      ((times[0] ?? Number.NaN) / ms).toFixed(2),
+    ];
+  });
   print(`${formatTable([race.title, 'MB/s', 'ratio', 'speed relative to the first'], rows)}\n`);
 }
 

@@ -1,5 +1,5 @@
 // npm run bench [-- name…]: measures side by side with other programs. Prints numbers and judges nothing.
-import { availableParallelism, cpus } from 'node:os';
+import { availableParallelism, cpus, loadavg } from 'node:os';
 import { TemporaryDirectory } from '../src/testing/temporary-directory';
 import { appsBench } from './apps';
 import type { Bench } from './bench';
@@ -31,7 +31,7 @@ async function main(names: readonly string[]): Promise<void> {
   console.log(`Node ${process.version}, ${availableParallelism()} cores (${cpus()[0]?.model.trim() ?? 'unknown'})`);
   for (const bench of benches) {
     if (names.length > 0 && !names.includes(bench.name)) continue;
-    console.log(`\n# ${bench.name}: ${bench.description}\n`);
+    console.log(`\n# ${bench.name}: ${bench.description}; load ${(loadavg()[0] ?? 0).toFixed(1)}\n`);
     await using directory = await TemporaryDirectory.create();
     await bench.run({ directory: directory.path, print: (line) => console.log(line) });
   }

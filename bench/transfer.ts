@@ -13,7 +13,7 @@ import { RegistryClient } from '../src/registry/registry-client';
 import type { RegistryRepository } from '../src/registry/registry-repository';
 import { Transport } from '../src/transport/transport';
 import type { Bench, BenchContext } from './bench';
-import { measureMs, median, megabytesPerSecond } from './support/measure';
+import { measureInTurns, measureMs, megabytesPerSecond } from './support/measure';
 import { hasProgram, runProgram, versionOf } from './support/programs';
 import { startDistribution, startOurRegistry, type BenchRegistry } from './support/registries';
 import { formatTable } from './support/table';
@@ -73,15 +73,14 @@ function skopeo(from: string, to: string): Promise<number> {
 }
 
 /** Each push goes to a new, empty registry: otherwise skopeo would mount what it knows to be there. */
-async function measurePush(start: StartRegistry, directory: string, push: Copy): Promise<number> {
-  const times: number[] = [];
-  for (let round = 0; round < rounds; round++) {
-    const root = join(directory, `pushed${round}`);
+async function timePush(start: StartRegistry, directory: string, push: Copy): Promise<number> {
+  const root = join(directory, 'pushed');
+  try {
     await using registry = await start(root);
-    if (registry !== undefined) times.push(await measureMs(() => push(registry), { rounds: 1 }));
+    return registry === undefined ? Number.NaN : await measureMs(() => push(registry));
+  } finally {
     await rm(root, { recursive: true, force: true });
   }
-  return median(times);
 }
 
 async function compare(start: StartRegistry, image: string, bytes: number, context: BenchContext): Promise<void> {
@@ -106,8 +105,8 @@ async function compare(start: StartRegistry, image: string, bytes: number, conte
   const theirPull: Copy = ({ host }) => skopeo(`docker://${host}/image:latest`, `oci:${target}:image`);
   const hasSkopeo = hasProgram('skopeo');
   if (!hasSkopeo) context.print('(left out: skopeo, which this machine does not have)');
-  const pull = (copy: Copy): Promise<number> =>
-    measureMs(() => copy(registry), { rounds, prepare: () => rm(target, { recursive: true, force: true }) });
+  const timePull = (copy: Copy): Promise<number> =>
+    measureMs(() => copy(registry), { prepare: () => rm(target, { recursive: true, force: true }) });
   const rows: string[][] = [];
   const addRow = (what: string, ms: number, referenceMs: number | undefined, counted: string): void => {
     const relative = referenceMs === undefined ? '' : (referenceMs / ms).toFixed(2);
@@ -118,14 +117,14 @@ async function compare(start: StartRegistry, image: string, bytes: number, conte
       what: 'push',
       theirs: theirPush,
       ours: ourPush,
-      measure: (copy: Copy) => measurePush(start, context.directory, copy),
+      measure: (copy: Copy) => timePush(start, context.directory, copy),
     },
-    { what: 'pull', theirs: theirPull, ours: ourPull, measure: pull },
+    { what: 'pull', theirs: theirPull, ours: ourPull, measure: timePull },
   ]) {
     if (what === 'pull') await ourPush(registry);
-    const theirMs = hasSkopeo ? await measure(theirs) : undefined;
+    const works = [ours, ...(hasSkopeo ? [theirs] : [])].map((copy) => () => measure(copy));
+    const [ourMs = Number.NaN, theirMs] = await measureInTurns(works, rounds);
     if (theirMs !== undefined) addRow(`skopeo ${what}`, theirMs, theirMs, '');
-    const ourMs = await measure(ours);
     addRow(`ours ${what}`, ourMs, theirMs, String(requests));
   }
   context.print(`${formatTable([registry.name, 'MB/s', 'speed relative to skopeo', 'requests'], rows)}\n`);

@@ -6,7 +6,7 @@ export function median(values: readonly number[]): number {
 /** Milliseconds that `work` takes: the median of `rounds`. `prepare` is not measured. */
 export async function measureMs(
   work: () => Promise<unknown>,
-  { rounds, prepare }: { readonly rounds: number; readonly prepare?: () => Promise<unknown> },
+  { rounds = 1, prepare }: { readonly rounds?: number; readonly prepare?: () => Promise<unknown> } = {},
 ): Promise<number> {
   const times: number[] = [];
   for (let round = 0; round < rounds; round++) {
@@ -16,6 +16,21 @@ export async function measureMs(
     times.push(performance.now() - start);
   }
   return median(times);
+}
+
+/**
+ * Milliseconds that each of several takes, the medians of `rounds`. They take turns, so that what else the machine does
+ * meets all of them.
+ */
+export async function measureInTurns(
+  works: readonly (() => Promise<number>)[],
+  rounds: number,
+): Promise<readonly number[]> {
+  const times = works.map((): number[] => []);
+  for (let round = 0; round < rounds; round++) {
+    for (const [index, work] of works.entries()) times[index]?.push(await work());
+  }
+  return times.map(median);
 }
 
 const bytesPerMegabyte = 1_000_000;
