@@ -6,13 +6,13 @@ import { readCacheSources, readCacheTargets } from '../../src/cache/attributes';
 import { formatDiagnostics } from '../../src/diagnostics/format-diagnostics';
 import type { BuildOutcome, BuildRequest, CacheSource, CacheTarget } from '../../src/engine/contract';
 import { EmbeddedEngine } from '../../src/engine/embedded/embedded-engine';
+import { requestOf as leastRequest, type LeastRequest } from '../../src/engine/testing/build-request';
 import { hostPlatform } from '../../src/oci/platform';
 import { parseReference } from '../../src/oci/reference';
 import { isInstruction, type SolvedVertex } from './rawjson';
 import { removeTree } from '../../src/testing/remove-tree';
 
-/** What a build needs at least; the rest is as a user who says nothing has it. */
-export type EmbeddedBuild = Pick<BuildRequest, 'context' | 'dockerfile'> & Partial<BuildRequest>;
+export type EmbeddedBuild = LeastRequest;
 
 export interface EmbeddedBuildOptions {
   /** The engine's state; one that is not there yet is an empty builder. */
@@ -28,28 +28,9 @@ export interface EmbeddedBuildResult {
   readonly steps: readonly SolvedVertex[];
 }
 
-/** A request with everything that was not said at its default. */
+/** A request for the platform of this machine. */
 export function requestOf(build: EmbeddedBuild): BuildRequest {
-  return {
-    buildArgs: {},
-    buildContexts: {},
-    platforms: [{ ...hostPlatform(process), os: 'linux' }],
-    tags: [],
-    labels: {},
-    annotations: {},
-    cacheFrom: [],
-    cacheTo: [],
-    outputs: [],
-    secrets: [],
-    ssh: [],
-    network: 'default',
-    extraHosts: [],
-    ulimits: [],
-    noCache: false,
-    pull: false,
-    insecureRegistries: [],
-    ...build,
-  };
+  return leastRequest({ platforms: [{ ...hostPlatform(process), os: 'linux' }], ...build });
 }
 
 /** Builds with the embedded engine. */

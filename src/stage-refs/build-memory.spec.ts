@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { MemoryStore } from '../content/memory-store';
 import type { BuildRequest } from '../engine/contract';
+import { requestOf } from '../engine/testing/build-request';
 import { parseReference } from '../oci/reference';
 import { tagsOf } from '../testing/content-store-contract';
 import { BuildMemory, type RememberedBuild } from './build-memory';
@@ -11,28 +12,12 @@ import type { StageKey } from './stage-tags';
 const home = parseReference('registry.example/acme/cache');
 
 function request(changes: Partial<BuildRequest> = {}): BuildRequest {
-  return {
+  return requestOf({
     context: '/workspace',
     dockerfile: { path: '/workspace/Dockerfile', text: '' },
-    buildArgs: {},
-    buildContexts: {},
     platforms: [{ os: 'linux', architecture: 'amd64' }],
-    tags: [],
-    labels: {},
-    annotations: {},
-    cacheFrom: [],
-    cacheTo: [],
-    outputs: [],
-    secrets: [],
-    ssh: [],
-    network: 'default',
-    extraHosts: [],
-    ulimits: [],
-    noCache: false,
-    pull: false,
-    insecureRegistries: [],
     ...changes,
-  };
+  });
 }
 
 function build(name: string, more: Partial<RememberedBuild> = {}): RememberedBuild {

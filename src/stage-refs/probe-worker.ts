@@ -1,13 +1,8 @@
-import '../engine/embedded/base-images';
-import type { BaseImages } from '../engine/embedded/base-images';
-import { resolveGit, type GitOptions } from '../engine/embedded/git-source';
-import type { HttpSources } from '../engine/embedded/http-source';
 import { localFiles, LocalTree } from '../engine/embedded/local-tree';
-import type { CallOptions } from '../content/contract';
+import { SourceWorker, type SourceWorkerOptions } from '../engine/embedded/source-worker';
 import { CodedError } from '../diagnostics/coded-error';
 import type { Vertex } from '../llb/operation';
-import type { Digest } from '../oci/digest';
-import type { GitIdentity, HttpIdentity, Remote, SolverResult, Worker } from '../solver/contract';
+import type { Remote, SolverResult, Worker } from '../solver/contract';
 
 declare module '../diagnostics/coded-error' {
   interface ErrorDetails {
@@ -16,12 +11,9 @@ declare module '../diagnostics/coded-error' {
   }
 }
 
-export interface ProbeWorkerOptions {
+export interface ProbeWorkerOptions extends SourceWorkerOptions {
   /** Directories of the client by the name of their source. */
   readonly directories: ReadonlyMap<string, string>;
-  readonly images: BaseImages;
-  readonly http: HttpSources;
-  readonly git: GitOptions;
 }
 
 /** A result that a cache has; its layers are known, but not read. */
@@ -38,11 +30,11 @@ export class RemoteResult implements SolverResult {
 }
 
 /** A worker that only finds out: it reads the client's files and asks what sources are, and refuses to run anything. */
-export class ProbeWorker implements Worker<SolverResult> {
+export class ProbeWorker extends SourceWorker implements Worker<SolverResult> {
   readonly #options: ProbeWorkerOptions;
-  readonly #git = new Map<Digest, Promise<GitIdentity>>();
 
   constructor(options: ProbeWorkerOptions) {
+    super(options);
     this.#options = options;
   }
 
@@ -59,26 +51,6 @@ export class ProbeWorker implements Worker<SolverResult> {
 
   fromRemote(remote: Remote): Promise<SolverResult> {
     return Promise.resolve(new RemoteResult(remote));
-  }
-
-  imageDiffIds(vertex: Vertex): Promise<readonly Digest[]> {
-    if (vertex.operation.kind !== 'image') throw new Error(`${vertex.name} is not an image`);
-    return Promise.resolve(this.#options.images.byManifest(vertex.operation.manifest).config.rootfs.diff_ids);
-  }
-
-  resolveHttp(vertex: Vertex, options?: CallOptions): Promise<HttpIdentity> {
-    if (vertex.operation.kind !== 'http') throw new Error(`${vertex.name} is not a URL`);
-    return this.#options.http.resolve(vertex.operation, options);
-  }
-
-  resolveGit(vertex: Vertex, options?: CallOptions): Promise<GitIdentity> {
-    if (vertex.operation.kind !== 'git') throw new Error(`${vertex.name} is not a git repository`);
-    let identity = this.#git.get(vertex.digest);
-    if (!identity) {
-      identity = resolveGit(vertex.operation, { ...this.#options.git, ...options });
-      this.#git.set(vertex.digest, identity);
-    }
-    return identity;
   }
 }
 

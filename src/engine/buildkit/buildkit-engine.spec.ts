@@ -8,33 +8,18 @@ import { isCodedError } from '../../diagnostics/coded-error';
 import { digestOf } from '../../oci/digest';
 import { parseReference } from '../../oci/reference';
 import type { ProgressEvent } from '../../progress/event';
-import type { BuildRequest } from '../contract';
 import { createEngine } from '../create-engine';
 import { BuildKitEngine } from './buildkit-engine';
 import { exportedStages, withNamedStages } from './stage-targets';
+import { requestOf } from '../testing/build-request';
 import { builderRules, FakeDocker, type FakeRule } from './testing/fake-docker';
 
-const base: BuildRequest = {
+const base = requestOf({
   context: '/work',
   dockerfile: { path: '/work/app/Dockerfile', text: 'FROM scratch\nCOPY a /\n' },
-  buildArgs: {},
-  buildContexts: {},
   platforms: [{ os: 'linux', architecture: 'amd64' }],
-  tags: [],
-  labels: {},
-  annotations: {},
-  cacheFrom: [],
-  cacheTo: [],
   outputs: [{ type: 'image', push: false, ociMediaTypes: true }],
-  secrets: [],
-  ssh: [],
-  network: 'default',
-  extraHosts: [],
-  ulimits: [],
-  noCache: false,
-  pull: false,
-  insecureRegistries: [],
-};
+});
 
 const cacheTo = readCacheTargets(
   ['type=registry,ref=localhost:5000/c:1,mode=max,compression=zstd,compression-level=9'],

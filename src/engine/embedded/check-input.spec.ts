@@ -6,33 +6,13 @@ import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { isCodedError } from '../../diagnostics/coded-error';
 import type { BuildRequest } from '../contract';
+import { requestOf } from '../testing/build-request';
 import { findFileMistakes, readCheckedInput } from './check-input';
 
 async function request(t: TestContext, text: string, changes: Partial<BuildRequest> = {}): Promise<BuildRequest> {
   const context = await mkdtemp(join(tmpdir(), 'nxrc-check-input-'));
   t.after(() => rm(context, { recursive: true }));
-  return {
-    context,
-    dockerfile: { path: join(context, 'Dockerfile'), text },
-    buildArgs: {},
-    buildContexts: {},
-    platforms: [],
-    tags: [],
-    labels: {},
-    annotations: {},
-    cacheFrom: [],
-    cacheTo: [],
-    outputs: [],
-    secrets: [],
-    ssh: [],
-    network: 'default',
-    extraHosts: [],
-    ulimits: [],
-    noCache: false,
-    pull: false,
-    insecureRegistries: [],
-    ...changes,
-  };
+  return requestOf({ context, dockerfile: { path: join(context, 'Dockerfile'), text }, ...changes });
 }
 
 async function mistakes(given: BuildRequest): Promise<readonly string[]> {

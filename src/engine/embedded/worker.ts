@@ -14,14 +14,13 @@ import type { FileTree } from '../../filetree/contract';
 import type { ExecOperation, Vertex } from '../../llb/operation';
 import type { Descriptor } from '../../oci/descriptor';
 import { isDigest, type Digest } from '../../oci/digest';
-import type { ExecuteOptions, GitIdentity, HttpIdentity, Remote, SolverResult, Worker } from '../../solver/contract';
+import type { ExecuteOptions, Remote, SolverResult, Worker } from '../../solver/contract';
 import { stoppable } from '../../content/stoppable';
-import type { BaseImages } from './base-images';
 import type { CacheMounts } from './cache-mounts';
 import { runExecStep } from './exec-step';
-import { resolveGit, withCheckout, type GitOptions } from './git-source';
-import type { HttpSources } from './http-source';
+import { withCheckout } from './git-source';
 import { localFiles, LocalTree } from './local-tree';
+import { SourceWorker, type SourceWorkerOptions } from './source-worker';
 import { baseInput } from './run-bases';
 import type { SecretValues } from './secrets';
 import type { SshAgents } from './ssh';
@@ -34,19 +33,16 @@ declare module '../../diagnostics/coded-error' {
   }
 }
 
-export interface EmbeddedWorkerOptions {
+export interface EmbeddedWorkerOptions extends SourceWorkerOptions {
   readonly store: LayerStore;
   /** Directory for what steps need only while they run. */
   readonly temporaryDirectory: string;
-  readonly images: BaseImages;
   /** Directories of the client by the name of their source. */
   readonly directories: ReadonlyMap<string, string>;
   readonly sandbox: () => Promise<Sandbox>;
   readonly secrets: SecretValues;
   readonly ssh: SshAgents;
   readonly cacheMounts: CacheMounts;
-  readonly http: HttpSources;
-  readonly git: GitOptions;
   /** Steps whose base a RUN step runs in, sooner or later. */
   readonly runBases: ReadonlySet<Digest>;
   /** Milliseconds since the epoch. */
@@ -56,14 +52,14 @@ export interface EmbeddedWorkerOptions {
 }
 
 /** Runs the operations of a build in this process; RUN steps in a sandbox. */
-export class EmbeddedWorker implements Worker<SolverResult>, AsyncDisposable {
+export class EmbeddedWorker extends SourceWorker implements Worker<SolverResult>, AsyncDisposable {
   readonly #options: EmbeddedWorkerOptions;
-  readonly #git = new Map<Digest, Promise<GitIdentity>>();
   readonly #downloads = new Map<string, number>();
   readonly #early = new Set<Promise<void>>();
   readonly #ending = stoppable();
 
   constructor(options: EmbeddedWorkerOptions) {
+    super(options);
     this.#options = options;
   }
 
@@ -150,26 +146,6 @@ export class EmbeddedWorker implements Worker<SolverResult>, AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#ending.stop(new Error('the build is over'));
     await Promise.all(this.#early);
-  }
-
-  imageDiffIds(vertex: Vertex): Promise<readonly Digest[]> {
-    if (vertex.operation.kind !== 'image') throw new Error(`${vertex.name} is not an image`);
-    return Promise.resolve(this.#options.images.byManifest(vertex.operation.manifest).config.rootfs.diff_ids);
-  }
-
-  resolveHttp(vertex: Vertex, options?: CallOptions): Promise<HttpIdentity> {
-    if (vertex.operation.kind !== 'http') throw new Error(`${vertex.name} is not a URL`);
-    return this.#options.http.resolve(vertex.operation, options);
-  }
-
-  resolveGit(vertex: Vertex, options?: CallOptions): Promise<GitIdentity> {
-    if (vertex.operation.kind !== 'git') throw new Error(`${vertex.name} is not a git repository`);
-    let identity = this.#git.get(vertex.digest);
-    if (!identity) {
-      identity = resolveGit(vertex.operation, { ...this.#options.git, ...options });
-      this.#git.set(vertex.digest, identity);
-    }
-    return identity;
   }
 
   #image(vertex: Vertex): Snapshot {

@@ -4,6 +4,7 @@ import { Readable } from 'node:stream';
 import { gzipSync } from 'node:zlib';
 import type { BuildRequest, EngineOptions } from '../../engine/contract';
 import { EmbeddedEngine } from '../../engine/embedded/embedded-engine';
+import { requestOf } from '../../engine/testing/build-request';
 import type { ContainerConfig } from '../../oci/image-config';
 import type { Descriptor } from '../../oci/descriptor';
 import { digestOf, type Digest } from '../../oci/digest';
@@ -149,28 +150,14 @@ export class BuildRig implements AsyncDisposable {
   }
 
   request(dockerfile: string, changes: Partial<BuildRequest> = {}): BuildRequest {
-    return {
+    return requestOf({
       context: this.context,
       dockerfile: { path: join(this.context, 'Dockerfile'), text: dockerfile },
-      buildArgs: {},
-      buildContexts: {},
       platforms: [platform],
       tags: [parseReference(`${this.registry.host}/acme/app:latest`)],
-      labels: {},
-      annotations: {},
-      cacheFrom: [],
-      cacheTo: [],
       outputs: [{ type: 'image', push: true, ociMediaTypes: true }],
-      secrets: [],
-      ssh: [],
-      network: 'default',
-      extraHosts: [],
-      ulimits: [],
-      noCache: false,
-      pull: false,
-      insecureRegistries: [],
       ...changes,
-    };
+    });
   }
 
   /** Requests since the build began, without those for tokens and the ones that were told to get one. */
