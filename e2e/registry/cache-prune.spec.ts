@@ -2,7 +2,6 @@ import assert from 'node:assert/strict';
 import { readdir, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
-import { runCachePrune } from '../../src/executors/cache-prune/run-cache-prune';
 import { collectGarbage } from '../../src/registry-server/garbage';
 import { StorageLayout } from '../../src/registry-server/layout';
 import { startRegistryServer } from '../../src/registry-server/server';
@@ -12,6 +11,7 @@ import { Builder, stepsThat, type BuildResult } from '../testing/builder';
 import { DockerRegistry } from '../testing/docker-registry';
 import { createHostRoot } from '../testing/host-root';
 import { needs } from '../testing/parts';
+import { pruneLater } from '../testing/prune-later';
 
 const dayMs = 86_400_000;
 const dockerfile = `FROM scratch AS base
@@ -84,33 +84,8 @@ async function open(t: TestContext, start: (directory: string) => Promise<Regist
     assert.equal(result.code, 0, result.output);
     return result;
   };
-  /** As if it ran some days from now. */
-  const prune = async (inDays: number, more: CachePruneOptions = {}) => {
-    let output = '';
-    const { success } = await runCachePrune(
-      { cache, keepBuilds: 1, progress: 'plain', ...more },
-      {
-        invocation: {
-          workspaceRoot: builder.workspace,
-          projectName: 'workspace',
-          projectRoot: '.',
-          env: {},
-          homeDirectory: builder.directory,
-          hostPlatform: { os: 'linux', architecture: 'amd64' },
-        },
-        host: {
-          write: (text) => void (output += text),
-          now: () => Date.now() + inDays * dayMs,
-          isTerminal: false,
-          terminalSize: () => ({ columns: 80, rows: 24 }),
-          isVerbose: false,
-          signal: new AbortController().signal,
-          temporaryDirectory: builder.directory,
-        },
-      },
-    );
-    return { success, output };
-  };
+  const prune = (inDays: number, more: CachePruneOptions = {}) =>
+    pruneLater(inDays, { cache, workspace: builder.workspace, temporaryDirectory: builder.directory, ...more });
   const tags = async (): Promise<readonly string[]> => {
     const response = await fetch(`http://${registry.host}/v2/acme/cache/tags/list`);
     return ((await response.json()) as { readonly tags: readonly string[] }).tags;

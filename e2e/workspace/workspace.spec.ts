@@ -5,6 +5,7 @@ import { after, before, test } from 'node:test';
 import { probeSandbox } from '../../src/builder/sandbox/probe-sandbox';
 import { TemporaryDirectory } from '../../src/testing/temporary-directory';
 import { packPlugin } from '../plugin/nx-install';
+import { pruneLater } from '../testing/prune-later';
 import { CountedRegistry } from './counted-registry';
 import { generateImages } from './generate-images';
 import { killTree, Machine, type Ended } from './machine';
@@ -234,6 +235,29 @@ scenario('what a pull request wrote, the main branch never reads', async () => {
   await succeed(pull, build('job-3'));
   assert.match(pull.outcome('job-3') ?? '', /^hit/);
   assert.notEqual(pull.metadata('job-3')['containerimage.digest'], evil);
+  machine.variables = {};
+});
+
+scenario('cleaning up deletes what no live build needs, and every image stays a hit', async () => {
+  machine.variables = {
+    GITHUB_ACTIONS: 'true',
+    ...{ GITHUB_EVENT_NAME: 'push', GITHUB_REF: 'refs/heads/main', GITHUB_REF_PROTECTED: 'true' },
+  };
+  machine.forget();
+  await succeedMany(machine);
+  const before = await registry.tags(cacheRepository);
+  const cache = `${registry.host}/${cacheRepository}`;
+  const { success, output } = await pruneLater(30, {
+    ...{ cache, apply: true, workspace: machine.root, temporaryDirectory: directory.path },
+  });
+  assert.ok(success, output);
+  const left = await registry.tags(cacheRepository);
+  assert.ok(left.length < before.length, output);
+  machine.forget();
+  machine.clean();
+  await succeedMany(machine);
+  assert.deepEqual(outcomes(machine), Object.fromEntries(acme.images.map((image) => [image, 'hit in-place'])), output);
+  assert.equal(machine.hasState, false, 'a builder was started');
   machine.variables = {};
 });
 
