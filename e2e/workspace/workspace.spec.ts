@@ -258,8 +258,9 @@ scenario('cleaning up deletes what no live build needs, and every image stays a 
   assert.ok(left.length < before.length, output);
   machine.forget();
   machine.clean();
-  await succeedMany(machine);
-  assert.deepEqual(outcomes(machine), Object.fromEntries(acme.images.map((image) => [image, 'hit in-place'])), output);
+  const again = await succeedMany(machine);
+  const expected = Object.fromEntries(acme.images.map((image) => [image, 'hit in-place']));
+  assert.deepEqual(outcomes(machine), expected, `${output}\n${again.output}`);
   assert.equal(machine.hasState, false, 'a builder was started');
   machine.variables = {};
 });

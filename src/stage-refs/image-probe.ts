@@ -11,6 +11,7 @@ import { parseManifest } from '../oci/manifest';
 import { isManifest } from '../oci/media-types';
 import type { Platform } from '../oci/platform';
 import { formatReference, withTag, type Reference } from '../oci/reference';
+import { lacksBlobs } from '../registry/manifest-requests';
 import { assembleImage, findLayers } from './assemble-image';
 import type { StageRefReport, StageRefSettings } from './contract';
 import { findRef, type RefPlace } from './find-ref';
@@ -174,6 +175,7 @@ export class ImageProbe {
     } catch (error) {
       this.call.signal?.throwIfAborted();
       if (isCodedError(error, 'BLOB_MISSING', 'BLOB_CORRUPT', 'CACHED_LAYER_MISSING')) return { kind: 'broken' };
+      if (lacksBlobs(error)) return { kind: 'broken' };
       throw error;
     }
   }

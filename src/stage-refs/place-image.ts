@@ -5,6 +5,7 @@ import { CodedError } from '../diagnostics/coded-error';
 import type { Descriptor } from '../oci/descriptor';
 import type { Reference } from '../oci/reference';
 import { formatReference } from '../oci/reference';
+import { lacksBlobs } from '../registry/manifest-requests';
 
 /** An image in a repository of the cache. */
 export interface ImagePart {
@@ -34,7 +35,7 @@ export interface PlaceImageOptions extends CallOptions {
  * has the image, else its blobs are mounted, or copied if they lie in another registry.
  *
  * @returns whether any tag had to be moved.
- * @throws CodedError `BLOB_MISSING` if the image turns out to be incomplete.
+ * @throws CodedError `BLOB_MISSING` if the image turns out to be incomplete, or what {@link lacksBlobs} knows.
  */
 export async function placeImage(
   image: PlaceableImage,
@@ -47,18 +48,26 @@ export async function placeImage(
   const repositories = new Map(open.map((tag) => [`${tag.host}/${tag.repository}`, tag]));
   for (const [name, first] of repositories) {
     const store = options.repository(first);
-    const missing = image.parts.filter(({ from }) => from.name !== name);
-    if (missing.length > 0 && !(await store.resolve(digest, call))) {
-      for (const { descriptor, from, fromReference } of missing) {
+    const elsewhere = image.parts.filter(({ from }) => from.name !== name);
+    const copyParts = async (): Promise<void> => {
+      for (const { descriptor, from, fromReference } of elsewhere) {
         await copyGraph({ source: from, target: store }, descriptor.digest, {
           ...call,
           ...(first.host === fromReference.host && { mountFrom: () => fromReference.repository }),
         });
       }
-    }
+    };
+    if (elsewhere.length > 0 && !(await store.resolve(digest, call))) await copyParts();
     for (const tag of open.filter(({ host, repository }) => `${host}/${repository}` === name)) {
       const bytes = await bytesOf(image, call);
-      await store.putManifest({ mediaType, bytes }, { ...call, tag: tag.tag ?? 'latest' });
+      const put = (): Promise<unknown> =>
+        store.putManifest({ mediaType, bytes }, { ...call, tag: tag.tag ?? 'latest' });
+      await put().catch(async (error: unknown) => {
+        // It has the manifest, but has lost a blob; where the image comes from may still have it.
+        if (elsewhere.length === 0 || !lacksBlobs(error)) throw error;
+        await copyParts();
+        await put();
+      });
     }
   }
   return open.length > 0;

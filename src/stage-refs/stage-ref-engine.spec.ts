@@ -181,6 +181,31 @@ test('what the registry has lost is built again, and its refs are whole afterwar
   assert.equal(whole.stageRefs?.outcome, 'hit');
 });
 
+test('an image that turns out to be broken when a new tag is put is built again', async (t) => {
+  const r = await startRig(t);
+  await r.build(twoStages);
+  const store = r.registry.repository('acme/app');
+  const image = await store.getManifest('latest');
+  const [, lost] = image ? parseImageManifest(image.bytes).layers : [];
+  assert.ok(lost);
+  const tags = [parseReference(`${r.registry.host}/acme/app:next`)];
+  // What only the repository of the tag has lost, is mounted from the cache.
+  await store.deleteBlob(lost);
+  const mounted = await r.build(twoStages, { machine: 'b', request: { tags } });
+  assert.equal(mounted.stageRefs?.served, 'tagged');
+  assert.equal(await store.has(lost), true);
+
+  for (const repository of ['acme/app', 'acme/cache']) await r.registry.repository(repository).deleteBlob(lost);
+  const last = [parseReference(`${r.registry.host}/acme/app:last`)];
+  const built = await r.build(twoStages, { machine: 'b', request: { tags: last } });
+  assert.equal(built.stageRefs?.outcome, 'built');
+  assert.deepEqual(
+    built.warnings.filter(({ code }) => code === 'STAGE_REFS_UNUSABLE'),
+    [],
+  );
+  assert.equal(await store.has(lost), true);
+});
+
 test('a layer that no step needs may be lost: the cache is written without it, and whoever needs it builds it', async (t) => {
   const r = await startRig(t);
   const apart = ['FROM scratch AS deps', 'COPY package.json /', 'FROM scratch AS app', 'COPY --from=deps / /app/'];
