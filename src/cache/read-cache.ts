@@ -1,5 +1,6 @@
 import '../content/content-errors';
 import type { BlobReader, CallOptions, ManifestReader, StoredManifest } from '../content/contract';
+import { readBlob } from '../content/read-blob';
 import { CodedError } from '../diagnostics/coded-error';
 import type { Descriptor } from '../oci/descriptor';
 import type { Digest } from '../oci/digest';
@@ -112,13 +113,6 @@ async function readChildren(index: ImageIndex, walk: Walk): Promise<void> {
     if (child === undefined) continue;
     await readManifest(child, { ...walk, depth: walk.depth + 1, ...(platform !== undefined && { platform }) });
   }
-}
-
-async function readBlob(store: BlobReader, descriptor: Descriptor, options: CallOptions): Promise<Buffer> {
-  const chunks: Buffer[] = [];
-  // The stream fails if it brings more than the descriptor's size, which is bounded.
-  for await (const chunk of await store.open(descriptor, options)) chunks.push(chunk as Buffer);
-  return Buffer.concat(chunks);
 }
 
 function noCache(reason: string): never {

@@ -1,6 +1,7 @@
 import { gunzipSync, gzipSync } from 'node:zlib';
 import { Readable } from 'node:stream';
 import type { CallOptions, ContentStore } from '../content/contract';
+import { readBlob } from '../content/read-blob';
 import type { Descriptor } from '../oci/descriptor';
 import { digestOf } from '../oci/digest';
 import { parseImageManifest, serializeManifest, type Manifest } from '../oci/manifest';
@@ -146,9 +147,7 @@ export async function readBuild(
   options: CallOptions,
 ): Promise<readonly StageInputs[] | undefined> {
   if (layer.mediaType !== inputsMediaType || layer.size > maxInputsBytes) return undefined;
-  const chunks: Buffer[] = [];
-  for await (const chunk of await store.open(layer, options)) chunks.push(chunk as Buffer);
-  const json = gunzipSync(Buffer.concat(chunks), { maxOutputLength: maxJsonBytes });
+  const json = gunzipSync(await readBlob(store, layer, options), { maxOutputLength: maxJsonBytes });
   const parsed = parseStrictJson(json, { maxBytes: maxJsonBytes });
   return parsed.ok && isStoredBuild(parsed.value) ? parsed.value.stages : undefined;
 }

@@ -1,5 +1,6 @@
 import { uncompressedAnnotation, type Remote } from '../../cache/contract';
 import type { BlobReader, CallOptions, ContentStore, StoredManifest } from '../../content/contract';
+import { readBlob } from '../../content/read-blob';
 import { CodedError } from '../../diagnostics/coded-error';
 import type { Descriptor } from '../../oci/descriptor';
 import type { Digest } from '../../oci/digest';
@@ -147,9 +148,7 @@ export class BaseImages {
   async #blob(store: ContentStore, descriptor: Descriptor, options?: CallOptions): Promise<Buffer> {
     const { kept } = this.options;
     await kept.put(descriptor, (call) => store.open(descriptor, call), options);
-    const chunks: Buffer[] = [];
-    for await (const chunk of await kept.open(descriptor, options)) chunks.push(chunk as Buffer);
-    return Buffer.concat(chunks);
+    return readBlob(kept, descriptor, options);
   }
 }
 

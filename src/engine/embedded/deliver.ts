@@ -5,6 +5,7 @@ import type { CompressionOptions } from '../../compression/contract';
 import type { ExportableRecord } from '../../cache/exportable-record';
 import { isStoredTarget, type StoredCacheTarget } from '../../cache/location';
 import type { CallOptions, ContentStore } from '../../content/contract';
+import { settleAll } from '../../content/settle-all';
 import { LayeredSnapshot } from '../../builder/snapshot';
 import type { Conversion } from '../../llb/conversion';
 import type { Digest } from '../../oci/digest';
@@ -23,7 +24,6 @@ import { pushImageRef, writeOutputs } from './outputs';
 import type { PlatformImage } from './platform-outputs';
 import type { RegistryStores } from './registry-stores';
 import { exportStageCaches } from './stage-caches';
-import { settleAll } from './settle-all';
 import type { StateLayout } from './state-layout';
 import type { EmbeddedWorker } from './worker';
 
@@ -91,14 +91,14 @@ export async function deliver(
   const options = { ...delivery, resolveRemote, store: delivery.storeOf };
   // Stages first: their layers go up once, and the image takes them from there where it can.
   const [stages] = await Promise.allSettled([exportStageCaches(options)]);
-  const [written, cacheExports] = await settleBoth(
+  const [written, cacheExports] = await settleAll([
     writeOutputs(images, delivery),
     settleAll(
       request.cacheTo
         .filter(isStoredTarget)
         .map((target) => exportToTarget(target, { ...options, records: solved.records })),
     ),
-  );
+  ]);
   if (stages.status === 'rejected') throw stages.reason as Error;
   const imageRefs: NonNullable<BuildOutcome['imageRefs']>[number][] = [];
   for (const imageRef of request.imageRefs ?? []) {
@@ -126,12 +126,4 @@ function asSnapshot(result: SolverResult): Snapshot {
 
 function callOf({ signal }: CallOptions): CallOptions {
   return signal ? { signal } : {};
-}
-
-/** Both, or the first error after both have ended: what is on its way is not cut off by the other's failure. */
-async function settleBoth<A, B>(a: Promise<A>, b: Promise<B>): Promise<readonly [A, B]> {
-  const [first, second] = await Promise.allSettled([a, b]);
-  if (first.status === 'rejected') throw first.reason as Error;
-  if (second.status === 'rejected') throw second.reason as Error;
-  return [first.value, second.value];
 }

@@ -4,6 +4,7 @@ import { LocalState } from '../../cache/local-state';
 import type { CallOptions } from '../../content/contract';
 import { DirectoryStore } from '../../content/directory-store';
 import type { Conversion } from '../../llb/conversion';
+import type { Edge } from '../../llb/operation';
 import type { Platform } from '../../oci/platform';
 import { formatReference } from '../../oci/reference';
 import type { ProgressSink, WarningEvent } from '../../progress/event';
@@ -140,7 +141,8 @@ class EmbeddedBuild {
         ...(conversion.sourceDateEpoch !== undefined && { sourceDateEpoch: conversion.sourceDateEpoch }),
       }),
     );
-    const solved = await this.#solve(conversions, worker, [await localState.load(this.#call), ...imports.sources]);
+    const sources = [await localState.load(this.#call), ...imports.sources];
+    const solved = await this.#solve(roots, { conversions, worker, sources });
     await localState.save(solved.records, {
       ...this.#call,
       now: now(),
@@ -206,11 +208,14 @@ class EmbeddedBuild {
   }
 
   #solve(
-    conversions: Conversions,
-    worker: EmbeddedWorker,
-    sources: readonly RecordSource[],
+    roots: readonly Edge[],
+    options: {
+      readonly conversions: Conversions;
+      readonly worker: EmbeddedWorker;
+      readonly sources: readonly RecordSource[];
+    },
   ): Promise<SolveOutcome<SolverResult>> {
-    const roots = conversions.flatMap((each) => each.conversion.root ?? []);
+    const { conversions, worker, sources } = options;
     if (roots.length === 0) return Promise.resolve({ results: [], records: [], observed: [], steps: [] });
     return solve(roots, {
       ...this.#call,

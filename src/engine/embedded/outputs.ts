@@ -8,6 +8,7 @@ import { describeImage, writeImage, type WrittenImage } from '../../builder/expo
 import { uncompressedAnnotation } from '../../cache/contract';
 import type { CompressionOptions } from '../../compression/contract';
 import type { CallOptions, ContentStore } from '../../content/contract';
+import { settleAll } from '../../content/settle-all';
 import { DirectoryStore } from '../../content/directory-store';
 import { unreachable } from '../../diagnostics/unreachable';
 import type { Descriptor } from '../../oci/descriptor';
@@ -20,7 +21,6 @@ import type { BuildOutcome, ImageOutput, ImageRef } from '../contract';
 import type { Delivery } from './deliver';
 import { writePlatformOutput, type PlatformImage } from './platform-outputs';
 import { inVertex } from './progress-vertex';
-import { settleAll } from './settle-all';
 
 /** What a build made, ready to be written. */
 export interface BuiltImage {

@@ -2,6 +2,8 @@ import { findCacheConfig } from '../../cache/cache-manifest';
 import { MAX_CONFIG_BYTES, parseCacheConfig } from '../../cache/cache-config';
 import type { CallOptions, ContentStore } from '../../content/contract';
 import { Limiter } from '../../content/limiter';
+import { readBlob } from '../../content/read-blob';
+import { settleAll } from '../../content/settle-all';
 import { CodedError, isCodedError } from '../../diagnostics/coded-error';
 import type { Descriptor } from '../../oci/descriptor';
 import type { Digest } from '../../oci/digest';
@@ -238,16 +240,4 @@ function timeFrom(text: string | undefined): number | undefined {
 function newestOf(times: readonly (number | undefined)[]): number | undefined {
   const known = times.filter((time) => time !== undefined);
   return known.reduce<number | undefined>((newest, time) => Math.max(newest ?? time, time), undefined);
-}
-
-async function readBlob(store: ContentStore, descriptor: Descriptor, call: CallOptions): Promise<Buffer> {
-  const chunks: Buffer[] = [];
-  for await (const chunk of await store.open(descriptor, call)) chunks.push(chunk as Buffer);
-  return Buffer.concat(chunks);
-}
-
-/** All values, or the first error after all have ended. */
-async function settleAll<T>(tasks: readonly Promise<T>[]): Promise<readonly T[]> {
-  await Promise.allSettled(tasks);
-  return Promise.all(tasks);
 }

@@ -1,5 +1,6 @@
 import type { CallOptions, ContentStore } from '../../content/contract';
 import { Limiter } from '../../content/limiter';
+import { settleAll } from '../../content/settle-all';
 import { isCodedError } from '../../diagnostics/coded-error';
 import type { Digest } from '../../oci/digest';
 import type { PruneOutcome, TagFacts, Verdict } from './contract';
@@ -49,10 +50,8 @@ export async function sweep(
     // The first alone: a registry that refuses is asked once.
     const [first] = start === 0 ? round.splice(0, 1) : [];
     if (first) await remove(first);
-    const tasks = round.map((group) => limiter.run(() => remove(group), signal));
-    await Promise.allSettled(tasks);
     // Only an abort rejects.
-    await Promise.all(tasks);
+    await settleAll(round.map((group) => limiter.run(() => remove(group), signal)));
   }
   await removeChildren(run, groups, review);
   return run.outcomes;
