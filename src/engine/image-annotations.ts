@@ -1,4 +1,4 @@
-import { formatPlatform, type Platform } from '../oci/platform';
+import { isSamePlatform, type Platform } from '../oci/platform';
 import type { AnnotationPlace, BuildRequest } from './contract';
 
 /**
@@ -18,8 +18,4 @@ export function annotationsAt(
     ...Object.fromEntries([...general, ...own].map(({ key, value }) => [key, value])),
   };
   return Object.keys(found).length > 0 ? found : undefined;
-}
-
-export function isSamePlatform(a: Platform, b: Platform): boolean {
-  return formatPlatform(a) === formatPlatform(b);
 }

@@ -1,6 +1,5 @@
 import type { AnnotationPlace, ImageOutput, PlacedAnnotation } from '../engine/contract';
-import { isSamePlatform } from '../engine/image-annotations';
-import { formatPlatform, parsePlatform, type Platform } from '../oci/platform';
+import { formatPlatform, isSamePlatform, parsePlatform, type Platform } from '../oci/platform';
 import type { ValuesOption } from './docker-build-options';
 import type { Mistakes } from './mistakes';
 

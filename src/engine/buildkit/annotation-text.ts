@@ -1,6 +1,5 @@
-import { formatPlatform, type Platform } from '../../oci/platform';
+import { formatPlatform, isSamePlatform, type Platform } from '../../oci/platform';
 import type { BuildRequest } from '../contract';
-import { isSamePlatform } from '../image-annotations';
 
 type AnnotatedRequest = Pick<BuildRequest, 'annotations' | 'placedAnnotations' | 'platforms'>;
 

@@ -55,7 +55,7 @@ export function imageRefsOf(value: Metadata, request: BuildRequest): NonNullable
 /** The manifests of exported caches by location. BuildKit tells one for each target: of several, the last. */
 export function cacheManifestsOf(value: Metadata, request: BuildRequest): ReadonlyMap<string, Descriptor> {
   const { cacheTo } = request;
-  const stages = exportedStages(request).map((cache) => {
+  const stages = exportedStages(request).map(({ cache }) => {
     const metadata = withCacheManifest(targetMetadata(value, stageTargetName(cache, request)));
     return [cache.target.destination.location, cacheManifestOf(metadata)] as const;
   });

@@ -179,7 +179,7 @@ test('a stage without a name gets one in a copy of the Dockerfile, as BuildKit b
   assert.equal(await readFile(join(copies, 'app.Dockerfile'), 'utf8'), named.dockerfile.text);
   assert.equal(await readFile(join(copies, 'app.Dockerfile.dockerignore'), 'utf8'), 'b');
   assert.deepEqual(
-    exportedStages(named).map(({ stage }) => stage),
+    exportedStages(named).map(({ cache }) => cache.stage),
     [0, 3],
     'of two stages of one name, the last is found',
   );

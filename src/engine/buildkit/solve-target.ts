@@ -3,7 +3,7 @@ import { formatPlatform, type Platform } from '../../oci/platform';
 import { formatReference } from '../../oci/reference';
 import type { BuildContext, BuildRequest, ImageOutput, StageCache } from '../contract';
 import { annotationTexts } from './annotation-text';
-import { exportedStages, stageTargets } from './stage-targets';
+import { exportedStages } from './stage-targets';
 import {
   attestationText,
   cacheSourceText,
@@ -62,19 +62,15 @@ export function solveTargets(request: BuildRequest, options: SolveTargetOptions)
   const ofAnyStage = anyTarget(request, options);
   const main = { ...ofAnyStage, ...(request.target !== undefined && { target: request.target }) };
   const aside = { tags: [], annotations: [], attestations: [], cacheTo: [] };
-  const targets = stageTargets(request.dockerfile.text);
-  const stages = exportedStages(request).map((cache): SolveTarget => {
-    const { target } = targets.get(cache.stage) ?? {};
-    return {
-      ...ofAnyStage,
-      ...aside,
-      ...forPlatform(cache.platform, request),
-      name: stageTargetName(cache, request),
-      ...(target !== undefined && { target }),
-      cacheTo: [cacheTargetText(cache.target)],
-      outputs: ['type=cacheonly'],
-    };
-  });
+  const stages = exportedStages(request).map(({ cache, target }): SolveTarget => ({
+    ...ofAnyStage,
+    ...aside,
+    ...forPlatform(cache.platform, request),
+    name: stageTargetName(cache, request),
+    ...(target !== undefined && { target }),
+    cacheTo: [cacheTargetText(cache.target)],
+    outputs: ['type=cacheonly'],
+  }));
   const first = request.outputs.find((output) => output.type === 'image');
   const pushed: ImageOutput = { ...(first ?? { type: 'image', ociMediaTypes: true }), push: true };
   const refs = (request.imageRefs ?? []).map(({ platform, reference }): SolveTarget => ({

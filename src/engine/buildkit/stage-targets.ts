@@ -5,28 +5,38 @@ import { IGNORE_FILE_NAME } from '../../dockerfile/ignore-file';
 import { parseDockerfile } from '../../dockerfile/parse';
 import type { BuildRequest, StageCache } from '../contract';
 
-/** BuildKit builds a stage that has a name, and the last one where no target is named. */
-export type StageTarget = { readonly target: string } | { readonly target: undefined };
-
-/** How BuildKit is told to build each of the stages; those that it cannot be told to build are left out. */
-export function stageTargets(text: string): ReadonlyMap<number, StageTarget> {
-  const { stages } = parseDockerfile({ path: 'Dockerfile', text }).dockerfile;
-  const targets = new Map<number, StageTarget>();
+/**
+ * How BuildKit is told to build each of the stages: by its name, or by none if it is the last; those that it cannot be told to
+ * build are left out.
+ */
+export function stageTargets(stages: readonly Stage[]): ReadonlyMap<number, string | undefined> {
+  const targets = new Map<number, string | undefined>();
   for (const { index, name } of stages) {
-    if (index === stages.length - 1) targets.set(index, { target: undefined });
+    if (index === stages.length - 1) targets.set(index, undefined);
     // Of stages of one name, BuildKit finds the last.
     else if (name !== undefined && !stages.some((other) => other.index > index && other.name === name)) {
-      targets.set(index, { target: name });
+      targets.set(index, name);
     }
   }
   return targets;
 }
 
+/** A cache of a stage that is to be written, and the target that BuildKit builds for it. */
+export interface ExportedStage {
+  readonly cache: StageCache;
+  readonly target: string | undefined;
+}
+
 /** The caches of stages that are to be written, as far as BuildKit can be told to build the stage. */
-export function exportedStages({ dockerfile, stageCaches = [] }: BuildRequest): readonly StageCache[] {
-  const open = stageCaches.filter(({ state }) => state !== 'exists');
-  const targets = open.length === 0 ? new Map<number, StageTarget>() : stageTargets(dockerfile.text);
-  return open.filter(({ stage }) => targets.has(stage));
+export function exportedStages(request: BuildRequest): readonly ExportedStage[] {
+  const open = openCaches(request);
+  if (open.length === 0) return [];
+  const targets = stageTargets(parseDockerfile(request.dockerfile).dockerfile.stages);
+  return open.flatMap((cache) => (targets.has(cache.stage) ? [{ cache, target: targets.get(cache.stage) }] : []));
+}
+
+function openCaches({ stageCaches = [] }: BuildRequest): readonly StageCache[] {
+  return stageCaches.filter(({ state }) => state !== 'exists');
 }
 
 /**
@@ -34,15 +44,12 @@ export function exportedStages({ dockerfile, stageCaches = [] }: BuildRequest): 
  * lines where they were. The request itself if they have.
  */
 export async function withNamedStages(request: BuildRequest, directory: string): Promise<BuildRequest> {
-  const { dockerfile, stageCaches = [] } = request;
-  const targets = stageTargets(dockerfile.text);
+  const { dockerfile } = request;
+  const open = new Set(openCaches(request).map(({ stage }) => stage));
+  if (open.size === 0) return request;
   const { stages } = parseDockerfile(dockerfile).dockerfile;
-  const nameless = stages.filter(
-    ({ index, name }) =>
-      name === undefined &&
-      !targets.has(index) &&
-      stageCaches.some(({ stage, state }) => stage === index && state !== 'exists'),
-  );
+  const targets = stageTargets(stages);
+  const nameless = stages.filter(({ index, name }) => name === undefined && !targets.has(index) && open.has(index));
   if (nameless.length === 0) return request;
   const text = nameStages(dockerfile.text, nameless, stages);
   const path = join(directory, basename(dockerfile.path));

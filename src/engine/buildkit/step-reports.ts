@@ -77,7 +77,7 @@ export function cacheExportReports(
   const layers = new Set(exporting.flatMap(({ tasks }) => [...tasks].filter((id) => id.startsWith('writing layer '))));
   const error = exporting.find(({ event }) => event.error !== undefined)?.event.error;
   const durationMs = Math.max(0, ...exporting.map((vertex) => vertex.durationMs));
-  const targets = [...request.cacheTo, ...exportedStages(request).map(({ target }) => target)];
+  const targets = [...request.cacheTo, ...exportedStages(request).map(({ cache }) => cache.target)];
   return targets.map((target) => ({
     location: target.destination.location,
     layers: layers.size,
