@@ -1,14 +1,14 @@
 import { mkdir, readdir, symlink, writeFile } from 'node:fs/promises';
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { dirname, join } from 'node:path';
 import { CountedRegistry } from '../e2e/workspace/counted-registry';
 import { sampleContent } from '../src/compression/testing/sample-content';
+import { nxEnvironment } from '../src/testing/nx-environment';
 import { removeTree } from '../src/testing/remove-tree';
 import { repositoryRoot } from '../src/testing/repository-root';
 import type { DockerBuildOptions } from '../src/workspace/docker-build-options';
 import type { Bench } from './bench';
 import { measureMs } from './support/measure';
+import { processOutput } from './support/process-output';
 import { runExecutor, type ExecutorJob } from './support/run-executor';
 import { formatTable } from './support/table';
 
@@ -59,28 +59,9 @@ async function linkPackages(modules: string): Promise<void> {
 }
 
 /** Runs Nx to its end, as in a CI job. */
-async function runNx(root: string, args: readonly string[]): Promise<void> {
-  const cache = join(root, '.nx/cache');
-  const child = spawn(process.execPath, [join(root, 'node_modules/.bin/nx'), ...args], {
-    cwd: root,
-    stdio: ['ignore', 'pipe', 'pipe'],
-    env: {
-      ...process.env,
-      CI: 'true',
-      NX_DAEMON: 'false',
-      NX_ISOLATE_PLUGINS: 'false',
-      NX_NO_CLOUD: 'true',
-      NX_TUI: 'false',
-      NX_CACHE_DIRECTORY: cache,
-      NX_WORKSPACE_DATA_DIRECTORY: join(cache, 'data'),
-    },
-  });
-  let output = '';
-  const keep = (chunk: Buffer): void => void (output += chunk.toString());
-  child.stdout.on('data', keep);
-  child.stderr.on('data', keep);
-  const [code] = (await once(child, 'close')) as [number | null];
-  if (code !== 0) throw new Error(output);
+function runNx(root: string, args: readonly string[]): Promise<string> {
+  const env = nxEnvironment(join(root, '.nx/cache'));
+  return processOutput([join(root, 'node_modules/.bin/nx'), ...args], { cwd: root, env });
 }
 
 export const appsBench: Bench = {

@@ -1,8 +1,7 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { join } from 'node:path';
 import { repositoryRoot } from '../../src/testing/repository-root';
 import type { DockerBuildOptions } from '../../src/workspace/docker-build-options';
+import { processOutput } from './process-output';
 
 export interface ExecutorJob {
   /** Absolute directory of the workspace. */
@@ -17,17 +16,8 @@ export interface ExecutorJob {
 }
 
 /** Builds with the executor in a Node of its own; gives what it printed. NXRC_BENCH_NODE_OPTIONS can profile it. */
-export async function runExecutor(job: ExecutorJob): Promise<string> {
+export function runExecutor(job: ExecutorJob): Promise<string> {
   const program = join(repositoryRoot(), 'dist/bench/support/executor-process.js');
   const nodeOptions = process.env['NXRC_BENCH_NODE_OPTIONS']?.split(' ') ?? [];
-  const child = spawn(process.execPath, [...nodeOptions, program, JSON.stringify(job)], {
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  let output = '';
-  const keep = (chunk: Buffer): void => void (output += chunk.toString());
-  child.stdout.on('data', keep);
-  child.stderr.on('data', keep);
-  const [code] = (await once(child, 'close')) as [number | null];
-  if (code !== 0) throw new Error(output);
-  return output;
+  return processOutput([...nodeOptions, program, JSON.stringify(job)]);
 }

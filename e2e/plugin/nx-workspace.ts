@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { stripVTControlCharacters } from 'node:util';
 import { nodeModulesWith, type NxVersion } from './nx-install';
+import { nxEnvironment } from '../../src/testing/nx-environment';
 
 /** Longest time of one command; builds of small images take seconds. */
 const commandTimeoutMs = 5 * 60_000;
@@ -73,17 +74,7 @@ export class NxWorkspace implements Disposable {
       cwd: this.root,
       stdio: ['ignore', 'pipe', 'pipe'],
       timeout: commandTimeoutMs,
-      env: {
-        ...process.env,
-        CI: 'true',
-        NX_DAEMON: 'false',
-        NX_ISOLATE_PLUGINS: 'false',
-        NX_NO_CLOUD: 'true',
-        NX_TUI: 'false',
-        NX_CACHE_DIRECTORY: this.cache,
-        NX_WORKSPACE_DATA_DIRECTORY: join(this.cache, 'data'),
-        ...env,
-      },
+      env: { ...nxEnvironment(this.cache), ...env },
     });
     const chunks: Buffer[] = [];
     for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => void chunks.push(chunk));

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { stripVTControlCharacters } from 'node:util';
+import { nxEnvironment } from '../../src/testing/nx-environment';
 
 /** Longest time of one command: a first build of all images takes a minute on two cores. */
 const commandTimeoutMs = 5 * 60_000;
@@ -120,21 +121,13 @@ export class Machine {
 
   /** Starts Nx without daemon, cloud and questions, as in a CI job. */
   start(args: readonly string[]): ChildProcess {
-    const cache = join(this.directory, 'nx-cache');
     return spawn(process.execPath, [join(this.root, 'node_modules/.bin/nx'), ...args], {
       cwd: this.root,
       stdio: ['ignore', 'pipe', 'pipe'],
       env: {
-        ...process.env,
+        ...nxEnvironment(join(this.directory, 'nx-cache')),
         HOME: join(this.directory, 'home'),
         XDG_CACHE_HOME: this.state,
-        CI: 'true',
-        NX_DAEMON: 'false',
-        NX_ISOLATE_PLUGINS: 'false',
-        NX_NO_CLOUD: 'true',
-        NX_TUI: 'false',
-        NX_CACHE_DIRECTORY: cache,
-        NX_WORKSPACE_DATA_DIRECTORY: join(cache, 'data'),
         ...this.variables,
       },
     });
